@@ -1,0 +1,47 @@
+# Helpers shared by every room's CMakeLists.txt.
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(relais_flags INTERFACE)
+target_compile_options(relais_flags INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast -fno-omit-frame-pointer)
+target_compile_definitions(relais_flags INTERFACE RELAIS_VERSION="${PROJECT_VERSION}")
+target_include_directories(relais_flags INTERFACE ${PROJECT_SOURCE_DIR})
+if(RELAIS_SANITIZE)
+  target_compile_options(relais_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_link_options(relais_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# relais_library(NAME SOURCES a.cpp b.cpp USES relais_base ... SYSTEM pkg::lib ...)
+# A static library of one room. Without SOURCES it is header-only.
+function(relais_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;SYSTEM" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC relais_flags ${ARG_USES} ${ARG_SYSTEM})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE relais_flags ${ARG_USES} ${ARG_SYSTEM})
+  endif()
+endfunction()
+
+# relais_test(NAME SOURCES a.cpp USES relais_base ... LABELS check)
+# A GoogleTest binary. LABELS: check = pure, no root, fast; root = needs root; lab = needs root and the lab.
+function(relais_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS check)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_USES} GTest::gtest GTest::gmock GTest::gtest_main relais_flags)
+  target_compile_definitions(${name} PRIVATE RELAIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77)
+endfunction()

@@ -1,0 +1,82 @@
+// What the core wants done. The shell carries actions out in the order of the list, one after the other, before it takes the
+// next event. Stores into the data plane's mapped memory cannot fail, so what follows one in a list may rely on it.
+#pragma once
+
+#include "base/bucket_state.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "ha/core/message.h"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace relais::ha {
+
+// The whole new table of one VIP on this node.
+struct ApplyStates {
+  VipId vip;
+  BucketStates states{};
+  bool operator==(const ApplyStates&) const = default;
+};
+
+// This node may answer until then; Instant{} = not at all.
+struct SetLease {
+  Instant until;
+  bool operator==(const SetLease&) const = default;
+};
+
+struct Multicast {
+  Body body;
+  bool operator==(const Multicast&) const = default;
+};
+
+// Reset the local connections of these buckets (drain limit).
+struct DestroyFlows {
+  VipId vip;
+  BucketSet buckets;
+  bool operator==(const DestroyFlows&) const = default;
+};
+
+// The replicated state changed: keep a copy over restarts (best effort; what a node owns is never read from disk).
+struct SaveCluster {
+  bool operator==(const SaveCluster&) const = default;
+};
+
+enum class Severity : std::uint8_t { info, warning, error };
+
+// For the log and `relais events`. `node` is the node that it is about.
+struct Report {
+  Severity severity = Severity::info;
+  std::string kind;    // stable machine word: "node-died", "joined", "quorum-lost", "config-differs", …
+  NodeId node;
+  std::string text;
+  bool operator==(const Report&) const = default;
+};
+
+// The record of one finished (or abandoned) move: `relais receipts`.
+struct Receipt {
+  Epoch epoch;
+  NodeId from;
+  NodeId to;
+  Cause cause = Cause::formed;
+  std::uint16_t buckets = 0;
+  std::int64_t detect_us = 0;
+  std::int64_t takeover_us = 0;
+  std::uint32_t flows_kept = 0;
+  std::uint32_t flows_lost = 0;
+  bool abandoned = false;      // a member died before the move was finished; another move follows
+  bool operator==(const Receipt&) const = default;
+};
+
+// relaisd may end now: peers have been told.
+struct StopNow {
+  bool operator==(const StopNow&) const = default;
+};
+
+using Action =
+    std::variant<ApplyStates, SetLease, Multicast, DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
+using Actions = std::vector<Action>;
+
+}  // namespace relais::ha

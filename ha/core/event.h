@@ -1,0 +1,76 @@
+// What happens to the core: ordered events from the ring, time, and what the shell observed.
+#pragma once
+
+#include "base/ids.h"
+#include "base/node_set.h"
+#include "ha/core/message.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace relais::ha {
+
+// Why a member left a view.
+enum class LeaveReason : std::uint8_t {
+  node_down,     // the ring dropped the node: crash, cut, orderly end of corosync
+  daemon_down,   // its relaisd ended (or left the group), the node is still in the ring
+};
+
+// Membership as of one point of the ordered stream. Emitted only when Corosync's group and quorum services agree on the ring.
+struct ViewChanged {
+  struct Left {
+    NodeId node;
+    LeaveReason reason = LeaveReason::node_down;
+    bool operator==(const Left&) const = default;
+  };
+  ViewId view;
+  NodeSet members;              // nodes with a running relaisd in the ring, with us
+  NodeSet joined;               // of those: not with us in the previous view (also: restarted in between)
+  std::vector<Left> left;       // with us in the previous view, not now (or restarted: then also in `joined`)
+  bool quorate = false;
+  std::uint32_t quorum = 0;     // votes needed
+  std::uint32_t expected = 0;   // votes configured
+  bool operator==(const ViewChanged&) const = default;
+};
+
+// A message in its place of the ordered stream (own ones too).
+struct Delivered {
+  NodeId from;
+  Message message;
+  bool operator==(const Delivered&) const = default;
+};
+
+// Corosync died, hung up or answered with an error: nothing is known any more.
+struct RingLost {
+  std::string why;
+  bool operator==(const RingLost&) const = default;
+};
+
+// Time has passed. The shell sends one at least every heartbeat interval, and at next_wakeup().
+struct Tick {
+  bool operator==(const Tick&) const = default;
+};
+
+// TCP connections on the VIPs that this node's kernel has (any state but LISTEN and TIME_WAIT), per VIP and bucket.
+struct FlowsCounted {
+  std::vector<std::array<std::uint32_t, kBuckets>> vips;
+  bool operator==(const FlowsCounted&) const = default;
+};
+
+// An operator's order that this node was asked to carry out.
+struct Ordered {
+  std::variant<SetDrained, SetWeight> order;
+  bool operator==(const Ordered&) const = default;
+};
+
+// relaisd was asked to end.
+struct StopRequested {
+  bool operator==(const StopRequested&) const = default;
+};
+
+using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, Ordered, StopRequested>;
+
+}  // namespace relais::ha

@@ -1,0 +1,125 @@
+// Messages between the daemons, multicast in total order by Corosync. Plain values; ha/wire turns them into bytes.
+// A message is a statement of its sender about itself, or an operator's command. What a receiver may conclude is in step.cpp.
+#pragma once
+
+#include "base/bucket_state.h"
+#include "base/ids.h"
+#include "base/node_set.h"
+#include "base/time.h"
+#include "ha/core/cluster.h"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace relais::ha {
+
+using BucketSet = std::bitset<kBuckets>;
+
+// "I live, this is my n-th heartbeat, and these heartbeats of others have been delivered to me."
+struct Heartbeat {
+  struct Ack {
+    NodeId node;
+    std::uint64_t sequence = 0;
+    bool operator==(const Ack&) const = default;
+  };
+  std::uint64_t sequence = 0;
+  std::uint32_t connections = 0;   // TCP connections on VIPs that this node has, for receipts
+  std::vector<Ack> acks;           // only from members that have the state
+  bool operator==(const Heartbeat&) const = default;
+};
+
+// "I want to be a member." Sent on every view in which the sender is not one, and again until it is.
+struct Hello {
+  std::uint64_t incarnation = 0;        // random per start of the daemon
+  std::uint64_t config_hash = 0;
+  Epoch epoch;                          // of the state that the sender knows; 0 = none
+  std::vector<BucketSet> leftovers;     // per VIP: where it still has connections
+  std::string version;                  // of the sender's relaisd
+  bool operator==(const Hello&) const = default;
+};
+
+// "This is the state as of `for_node`'s hello `incarnation`; from here on it is a member", or, when nobody has the state,
+// "these nodes form the cluster, starting from this state".
+struct Snapshot {
+  NodeId for_node;                 // kNoNode: forming; then `forming` names the members
+  std::uint64_t incarnation = 0;   // of for_node
+  NodeSet forming;
+  Cluster cluster;
+  bool operator==(const Snapshot&) const = default;
+};
+
+// Handover step 1, from the new owner: "I am ready for the buckets of move `epoch`."
+struct Holding {
+  Epoch move;
+  bool operator==(const Holding&) const = default;
+};
+
+// Handover step 2, from the old owner, after its data plane has stopped accepting new connections.
+struct Released {
+  Epoch move;
+  std::uint32_t flows = 0;         // connections that it keeps (they become leftovers)
+  bool operator==(const Released&) const = default;
+};
+
+// "I have no connection left in these buckets of this VIP and drop their packets from now on."
+struct Cleared {
+  VipId vip;
+  BucketSet buckets;
+  bool operator==(const Cleared&) const = default;
+};
+
+// "I have not heard `node` since its heartbeat `sequence`." If nobody has, it is declared dead.
+struct Suspect {
+  NodeId node;
+  std::uint64_t sequence = 0;
+  bool operator==(const Suspect&) const = default;
+};
+
+// "The grace of `node` is over": its leftovers are forgotten.
+struct GraceOver {
+  NodeId node;
+  bool operator==(const GraceOver&) const = default;
+};
+
+// Orderly stop: "I answer nobody any more." The sender's lease has ended before this was sent.
+struct Leaving {
+  bool operator==(const Leaving&) const = default;
+};
+
+// Operator: take `node` out of service (drained) or back into it. Idempotent.
+struct SetDrained {
+  NodeId node;
+  bool drained = false;
+  bool operator==(const SetDrained&) const = default;
+};
+
+// Operator (and later: a service's health): weight of `node` for `vip`. Idempotent.
+struct SetWeight {
+  NodeId node;
+  VipId vip;
+  std::uint16_t weight = 0;
+  bool operator==(const SetWeight&) const = default;
+};
+
+// From a new owner, for the receipts of all nodes: "I serve what I got by move `move`."
+struct Claimed {
+  Epoch move;
+  std::int64_t detect_us = 0;      // takeover: last heartbeat of the dead node to its removal; handover: 0
+  std::int64_t takeover_us = 0;    // removal (or plan) to claim
+  bool operator==(const Claimed&) const = default;
+};
+
+using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving, SetDrained,
+                          SetWeight, Claimed>;
+
+struct Message {
+  ViewId view;   // the view in which the sender sent it: what arrives in a later one is re-checked or dropped
+  Body body;
+  bool operator==(const Message&) const = default;
+};
+
+}  // namespace relais::ha
