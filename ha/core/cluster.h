@@ -81,6 +81,8 @@ struct NodeRecord {
   std::vector<std::uint16_t> weights;     // per VIP
   std::uint64_t incarnation = 0;
   std::uint64_t config_hash = 0;
+  std::uint64_t heartbeat = 0;            // sequence of its last heartbeat in the ordered stream
+  std::uint32_t connections = 0;          // that heartbeat's count
   bool operator==(const NodeRecord&) const = default;
 };
 
@@ -90,6 +92,7 @@ struct Cluster {
   std::map<NodeId, NodeRecord> nodes;     // every configured node
   std::vector<BucketTable> vips;          // by VipId
   std::map<Epoch, Move> moves;            // under way
+  Cause cause = Cause::formed;            // of the last change that may move buckets; what is left over moves for it too
   bool operator==(const Cluster&) const = default;
 };
 

@@ -28,13 +28,15 @@ struct Heartbeat {
   };
   std::uint64_t sequence = 0;
   std::uint32_t connections = 0;   // TCP connections on VIPs that this node has, for receipts
-  std::vector<Ack> acks;           // only from members that have the state
+  NodeSet members;                 // of the cluster state that the sender has; empty: it has none
+  std::vector<Ack> acks;           // only from a member that has the state
   bool operator==(const Heartbeat&) const = default;
 };
 
 // "I want to be a member." Sent on every view in which the sender is not one, and again until it is.
 struct Hello {
   std::uint64_t incarnation = 0;        // random per start of the daemon
+  std::uint32_t attempt = 0;            // counts hellos of this incarnation
   std::uint64_t config_hash = 0;
   Epoch epoch;                          // of the state that the sender knows; 0 = none
   std::vector<BucketSet> leftovers;     // per VIP: where it still has connections
@@ -47,6 +49,7 @@ struct Hello {
 struct Snapshot {
   NodeId for_node;                 // kNoNode: forming; then `forming` names the members
   std::uint64_t incarnation = 0;   // of for_node
+  std::uint32_t attempt = 0;       // of for_node's hello
   NodeSet forming;
   Cluster cluster;
   bool operator==(const Snapshot&) const = default;

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "ha/core/cluster.h"
 #include "ha/core/event.h"
+#include "ha/core/message.h"
 #include "ha/core/timing.h"
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,11 +40,11 @@ enum class Role : std::uint8_t {
   stopping,  // orderly stop under way
 };
 
+// What this node heard from a member in this membership; local, unlike NodeRecord.
 struct Heard {
-  std::uint64_t sequence = 0;       // of the last heartbeat delivered
-  Instant at{};                     // when it was delivered here
-  std::uint64_t acked_mine = 0;     // the highest own heartbeat that the peer says it has
-  std::uint32_t connections = 0;
+  Instant at{};                     // when its last heartbeat (or its acceptance) was delivered here
+  std::uint64_t acked_mine = 0;     // the highest own heartbeat that it says it has
+  bool in_view = false;             // a heartbeat of it has been delivered in this view
   bool operator==(const Heard&) const = default;
 };
 
@@ -57,37 +59,41 @@ struct State {
 
   Role role = Role::outside;
   ViewChanged view;                       // the last one
-  Cluster cluster;                        // replicated; meaningful as a member, else the last known
-  bool cluster_is_known = false;          // from a snapshot or from disk
+  Instant view_since{};
+  Cluster cluster;                        // replicated; current as a member, else the last known (epoch 0: none)
 
   // Heartbeats and lease.
   std::uint64_t next_sequence = 1;
   Instant next_heartbeat_at{};
-  std::deque<SentHeartbeat> sent;         // not yet acknowledged by enough members
-  std::map<NodeId, Heard> heard;
-  Instant lease_until{};
+  std::deque<SentHeartbeat> sent;         // newest last; what is older than the lease is dropped
+  std::uint64_t self_delivered = 0;       // sequence of the last own heartbeat that came back
+  std::map<NodeId, Heard> heard;          // members other than this node
+  std::map<NodeId, Instant> suspected_at; // when this node last said so
+  Instant lease_until{};                  // Instant{}: no lease
 
-  // A claim waits until every node outside is past its fence.
+  // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Instant> fence_until;
+  std::set<Epoch> claimed;                // moves that this node has claimed and told the others about
 
   // Joining.
   Instant next_hello_at{};
-  std::map<NodeId, Hello> hellos;         // of this view
-  std::optional<std::vector<Delivered>> log;   // since our own hello was delivered, to replay after the snapshot
-  Instant view_since{};
+  std::uint32_t hello_attempt = 0;
+  std::map<NodeId, Hello> hellos;         // delivered in this view
+  bool members_seen = false;              // a member of a cluster was heard in this view: do not form another one
+  std::optional<std::vector<Delivered>> log;   // since our own last hello was delivered, to replay after the snapshot
 
   // Own data plane and connections.
   std::vector<BucketStates> applied;
   std::vector<std::array<std::uint32_t, kBuckets>> flows;
-  bool flows_known = false;
-  std::vector<std::array<Instant, kBuckets>> leftover_since;   // Instant{} = not leftover
-  std::vector<std::array<std::uint8_t, kBuckets>> zero_counts; // consecutive counts of 0 connections
+  bool flows_known = false;               // counted since the last change of role
+  std::vector<std::array<Instant, kBuckets>> leftover_since;    // Instant{}: not leftover
+  std::vector<std::array<std::uint8_t, kBuckets>> zero_counts;  // consecutive counts without a connection
 
-  // When things began, for receipts; local.
+  // For receipts and for ending graces.
   std::map<Epoch, Instant> move_started;
-  std::map<NodeId, Instant> suspected_at;
+  std::map<NodeId, Duration> detect;      // last removal: from its last heartbeat to its removal
   std::map<NodeId, Instant> grace_until;
-  std::map<NodeId, std::int64_t> detect_us;
+  Instant stop_at{};                      // stopping: not later than this
 };
 
 }  // namespace relais::ha
