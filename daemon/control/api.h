@@ -139,6 +139,26 @@ struct ReceiptRecord {
   bool operator==(const ReceiptRecord&) const = default;
 };
 
+// The answer to /v1/events.
+struct EventList {
+  std::vector<EventRecord> events;   // by id, ascending
+  std::uint64_t last_id = 0;         // the newest id of this node; 0: no event yet. Below the id asked for: relaisd has restarted
+  bool operator==(const EventList&) const = default;
+};
+
+// The answer to /v1/receipts.
+struct ReceiptList {
+  std::vector<ReceiptRecord> receipts;   // oldest first
+  bool operator==(const ReceiptList&) const = default;
+};
+
+// The answer to /v1/version.
+struct Version {
+  std::string version;
+  std::uint32_t api = 1;        // the number in /v1/
+  bool operator==(const Version&) const = default;
+};
+
 // Body of POST /v1/drain, /v1/resume, /v1/weight.
 struct Order {
   std::string node;                      // name or id
