@@ -35,17 +35,18 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
 
 std::string MacAddress::to_string() const {
   char text[18];
-  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes_[0], bytes_[1], bytes_[2], bytes_[3], bytes_[4],
-                bytes_[5]);
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes_[0], bytes_[1], bytes_[2], bytes_[3],
+                bytes_[4], bytes_[5]);
   return text;
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string terminated(text);
+  const bool whole = text.find('\0') == std::string_view::npos;  // inet_pton would read only what stands before it
   IpAddress address;
-  if (inet_pton(AF_INET, terminated.c_str(), address.bytes_.data()) == 1) return address;
+  if (whole && inet_pton(AF_INET, terminated.c_str(), address.bytes_.data()) == 1) return address;
   address.family_ = IpFamily::v6;
-  if (inet_pton(AF_INET6, terminated.c_str(), address.bytes_.data()) == 1) return address;
+  if (whole && inet_pton(AF_INET6, terminated.c_str(), address.bytes_.data()) == 1) return address;
   return Error{.what = "\"" + terminated + "\" is not an IP address",
                .way_out = "write an IPv4 address like 198.51.100.100 or an IPv6 address like 2001:db8:1::100"};
 }

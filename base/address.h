@@ -52,7 +52,7 @@ class IpAddress {
 
  private:
   IpFamily family_ = IpFamily::v4;
-  std::array<std::uint8_t, 16> bytes_{};   // unused tail is zero, so == compares values
+  std::array<std::uint8_t, 16> bytes_{};  // unused tail is zero, so == compares values
 };
 
 // The slice of a VIP's clients that `client` belongs to. Same result in the data plane.

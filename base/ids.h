@@ -20,15 +20,15 @@ class StrongId {
   Rep value_{};
 };
 
-using NodeId = StrongId<struct NodeIdTag, std::uint32_t>;      // Corosync's node id; 0 means "no node"
-using VipId = StrongId<struct VipIdTag, std::uint8_t>;         // position of a VIP in the configuration, from 0
-using BucketId = StrongId<struct BucketIdTag, std::uint8_t>;   // one of kBuckets slices of a VIP's clients
-using Epoch = StrongId<struct EpochTag, std::uint64_t>;        // number of a change of the replicated state
-using IfIndex = StrongId<struct IfIndexTag, std::uint32_t>;    // kernel interface index; 0 means "none"
+using NodeId = StrongId<struct NodeIdTag, std::uint32_t>;     // Corosync's node id; 0 means "no node"
+using VipId = StrongId<struct VipIdTag, std::uint8_t>;        // position of a VIP in the configuration, from 0
+using BucketId = StrongId<struct BucketIdTag, std::uint8_t>;  // one of kBuckets slices of a VIP's clients
+using Epoch = StrongId<struct EpochTag, std::uint64_t>;       // number of a change of the replicated state
+using IfIndex = StrongId<struct IfIndexTag, std::uint32_t>;   // kernel interface index; 0 means "none"
 
-inline constexpr std::size_t kBuckets = 256;    // DESIGN "Words"; index fits BucketId exactly
-inline constexpr std::size_t kMaxNodes = 16;    // DESIGN: two to sixteen machines
-inline constexpr std::size_t kMaxVips = 16;     // bounded by the data plane's maps (netfilter/abi)
+inline constexpr std::size_t kBuckets = 256;  // DESIGN "Words"; index fits BucketId exactly
+inline constexpr std::size_t kMaxNodes = 16;  // DESIGN: two to sixteen machines
+inline constexpr std::size_t kMaxVips = 16;   // bounded by the data plane's maps (netfilter/abi)
 inline constexpr NodeId kNoNode{};
 
 }  // namespace relais

@@ -1,4 +1,4 @@
-// A set of nodes as one word. Node ids are 1..63 (daemon/config enforces it), so a set is cheap to copy, compare and send.
+// A set of nodes as one word: node ids are 1..63 (daemon/config enforces it), so it is cheap to copy, compare and send.
 #pragma once
 
 #include "base/ids.h"
@@ -19,7 +19,9 @@ class NodeSet {
   constexpr std::uint64_t bits() const { return bits_; }
   constexpr bool empty() const { return bits_ == 0; }
   constexpr std::size_t size() const { return static_cast<std::size_t>(std::popcount(bits_)); }
-  constexpr bool contains(NodeId node) const { return node.value() <= kMaxNodeId && ((bits_ >> node.value()) & 1) != 0; }
+  constexpr bool contains(NodeId node) const {
+    return node.value() <= kMaxNodeId && ((bits_ >> node.value()) & 1) != 0;
+  }
   constexpr void insert(NodeId node) { bits_ |= bit(node); }
   constexpr void erase(NodeId node) { bits_ &= ~bit(node); }
   // The lowest-numbered node; kNoNode if the set is empty.

@@ -12,9 +12,9 @@ namespace relais {
 
 // What went wrong, where, and what to do about it. `what` is one sentence for an operator.
 struct [[nodiscard]] Error {
-  std::string what;      // "cannot open /run/relais/relaisd.sock: No such file or directory"
-  std::string way_out;   // "start relaisd, or name its socket with --socket"; may be empty
-  int code = 0;          // errno or 0
+  std::string what;     // "cannot open /run/relais/relaisd.sock: No such file or directory"
+  std::string way_out;  // "start relaisd, or name its socket with --socket"; may be empty
+  int code = 0;         // errno or 0
 
   bool operator==(const Error&) const = default;
 

@@ -16,7 +16,7 @@ struct BootClock {
 };
 
 using Duration = std::chrono::nanoseconds;
-using Instant = BootClock::time_point;   // the epoch (zero) means "never" where a field says so
+using Instant = BootClock::time_point;  // the epoch (zero) means "never" where a field says so
 
 inline constexpr std::int64_t to_ms(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();

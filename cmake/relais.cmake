@@ -9,7 +9,8 @@ endif()
 add_library(relais_flags INTERFACE)
 target_compile_options(relais_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wconversion -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast
-  -Wno-sign-conversion   # part of -Wconversion for clang only; g++ leaves it out
+  -Wno-sign-conversion           # part of -Wconversion for clang only; g++ leaves it out
+  -Wno-missing-field-initializers   # designated initialisers leave the rest at its default on purpose
   -fno-omit-frame-pointer)
 target_compile_definitions(relais_flags INTERFACE RELAIS_VERSION="${PROJECT_VERSION}")
 target_include_directories(relais_flags INTERFACE ${PROJECT_SOURCE_DIR})

@@ -17,7 +17,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr int kMutationsPerInput = 2000;   // a second or two in all
+constexpr int kMutationsPerInput = 2000;  // a second or two in all
 
 Bytes read_input(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -33,7 +33,8 @@ Bytes mutate(Bytes bytes, relais::Prng& prng) {
       case 0: bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ (1U << prng.below(8))); break;
       case 1: bytes[at] = static_cast<std::uint8_t>(prng.below(256)); break;
       case 2: bytes.resize(at); break;
-      default: bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(prng.below(256)));
+      default:
+        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(prng.below(256)));
     }
   }
   return bytes;
@@ -49,7 +50,7 @@ int main(int argc, char** argv) {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
     const Bytes input = read_input(entry.path());
-    std::cout << "replaying " << entry.path().filename().string() << std::endl;   // flushed: the last line names a crash
+    std::cout << "replaying " << entry.path().filename().string() << std::endl;  // flushed: the last line names a crash
     LLVMFuzzerTestOneInput(input.data(), input.size());
     relais::Prng prng(input.size());
     for (int i = 0; i < kMutationsPerInput; ++i) {
