@@ -1,0 +1,146 @@
+/* What leaves with a VIP as its sender. ARP and NDP must tell the cluster MAC, requests as well as replies: a neighbour learns
+ * from both, and one that has learnt this node's own MAC talks to this node alone. Everything else leaves only under a valid
+ * lease: what was accepted before its end may sit in a socket or a retransmission timer for long. */
+#ifndef RELAIS_BPF_EGRESS_H
+#define RELAIS_BPF_EGRESS_H
+
+#include "netfilter/bpf/maps.h"
+#include "netfilter/bpf/protocol.h"
+
+enum {
+  NETWORK_OFFSET = sizeof(struct ethhdr),
+  IPV6_PAYLOAD_OFFSET = NETWORK_OFFSET + sizeof(struct ipv6hdr),
+};
+
+/* RFC 826, for Ethernet and IPv4. */
+struct arp_packet {
+  __be16 hardware;
+  __be16 protocol;
+  __u8 hardware_length;
+  __u8 protocol_length;
+  __be16 operation;
+  __u8 sender_mac[MAC_LENGTH];
+  __u8 sender_address[4];
+  __u8 target_mac[MAC_LENGTH];
+  __u8 target_address[4];
+};
+
+/* RFC 4861: neighbour solicitation and advertisement have the same shape. */
+struct neighbour_message {
+  __u8 type;
+  __u8 code;
+  __be16 checksum;
+  __be32 flags;
+  struct in6_addr target;
+};
+
+struct link_address_option {
+  __u8 type;   /* 1: of the source, 2: of the target */
+  __u8 length; /* in units of 8 bytes; 1 for Ethernet */
+  __u8 mac[MAC_LENGTH];
+};
+
+static __always_inline int egress_arp(struct __sk_buff *skb)
+{
+  struct arp_packet arp;
+  struct relais_address4 sender;
+  struct relais_vip *vip;
+
+  if (bpf_skb_load_bytes(skb, NETWORK_OFFSET, &arp, sizeof(arp)) < 0)
+    return TC_UNSPECIFIED;
+  if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETHERTYPE_IPV4) || arp.hardware_length != MAC_LENGTH ||
+      arp.protocol_length != sizeof(arp.sender_address))
+    return TC_UNSPECIFIED;
+  __builtin_memcpy(&sender.word, arp.sender_address, sizeof(sender.word));
+  vip = bpf_map_lookup_elem(&vips4, &sender);
+  if (!vip)
+    return TC_UNSPECIFIED;
+  bpf_skb_store_bytes(skb, NETWORK_OFFSET + __builtin_offsetof(struct arp_packet, sender_mac), vip->cluster_mac,
+                      MAC_LENGTH, 0);
+  count_verdict(RELAIS_EGRESS_REWRITTEN);
+  return TC_UNSPECIFIED;
+}
+
+/* Replaces the MAC in the option at `offset` and mends the checksum of the message. */
+static __always_inline void rewrite_link_address(struct __sk_buff *skb, __u32 offset, struct link_address_option *option,
+                                                 const struct relais_vip *vip)
+{
+  __u32 from[2] = {};
+  __u32 to[2] = {};
+  __s64 difference;
+
+  __builtin_memcpy(from, option->mac, MAC_LENGTH);
+  __builtin_memcpy(to, vip->cluster_mac, MAC_LENGTH);
+  difference = bpf_csum_diff(from, sizeof(from), to, sizeof(to), 0);
+  bpf_l4_csum_replace(skb, IPV6_PAYLOAD_OFFSET + __builtin_offsetof(struct neighbour_message, checksum), 0, difference, 0);
+  bpf_skb_store_bytes(skb, offset + __builtin_offsetof(struct link_address_option, mac), to, MAC_LENGTH, 0);
+  count_verdict(RELAIS_EGRESS_REWRITTEN);
+}
+
+/* An advertisement speaks for its target, a solicitation for its source. The option may be absent (a probe's answer), or
+ * follow others (a nonce): look at the first four. */
+static __always_inline int egress_neighbour(struct __sk_buff *skb, const struct ipv6hdr *ip, __u8 type)
+{
+  struct neighbour_message message;
+  struct link_address_option option;
+  struct relais_address6 speaker;
+  __u32 offset = IPV6_PAYLOAD_OFFSET + sizeof(message);
+  __u8 wanted = type == NDP_NEIGHBOUR_ADVERTISEMENT ? 2 : 1;
+  struct relais_vip *vip;
+
+  if (bpf_skb_load_bytes(skb, IPV6_PAYLOAD_OFFSET, &message, sizeof(message)) < 0)
+    return TC_UNSPECIFIED;
+  __builtin_memcpy(&speaker, type == NDP_NEIGHBOUR_ADVERTISEMENT ? &message.target : &ip->saddr, sizeof(speaker));
+  vip = bpf_map_lookup_elem(&vips6, &speaker);
+  if (!vip)
+    return TC_UNSPECIFIED;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (bpf_skb_load_bytes(skb, offset, &option, sizeof(option)) < 0 || option.length == 0)
+      return TC_UNSPECIFIED;
+    if (option.type == wanted && option.length == 1) {
+      rewrite_link_address(skb, offset, &option, vip);
+      return TC_UNSPECIFIED;
+    }
+    offset += option.length * 8;
+  }
+  return TC_UNSPECIFIED;
+}
+
+static __always_inline int egress_of_vip(void)
+{
+  if (lease_is_valid())
+    return TC_UNSPECIFIED;
+  count_verdict(RELAIS_EGRESS_DROP_LEASE);
+  return TC_SHOT;
+}
+
+static __always_inline int egress_ipv4(struct __sk_buff *skb)
+{
+  struct relais_address4 source;
+
+  if (bpf_skb_load_bytes(skb, NETWORK_OFFSET + __builtin_offsetof(struct iphdr, saddr), &source, sizeof(source)) < 0)
+    return TC_UNSPECIFIED;
+  return bpf_map_lookup_elem(&vips4, &source) ? egress_of_vip() : TC_UNSPECIFIED;
+}
+
+/* NDP needs no lease: every node says the same. */
+static __always_inline int egress_ipv6(struct __sk_buff *skb)
+{
+  struct ipv6hdr ip;
+  struct relais_address6 source;
+  __u8 type = 0;
+
+  if (bpf_skb_load_bytes(skb, NETWORK_OFFSET, &ip, sizeof(ip)) < 0)
+    return TC_UNSPECIFIED;
+  if (ip.nexthdr == PROTOCOL_ICMP6 && bpf_skb_load_bytes(skb, IPV6_PAYLOAD_OFFSET, &type, sizeof(type)) == 0) {
+    if (type == NDP_NEIGHBOUR_SOLICITATION || type == NDP_NEIGHBOUR_ADVERTISEMENT)
+      return egress_neighbour(skb, &ip, type);
+    if (type >= NDP_FIRST && type <= NDP_LAST)
+      return TC_UNSPECIFIED;
+  }
+  __builtin_memcpy(&source, &ip.saddr, sizeof(source));
+  return bpf_map_lookup_elem(&vips6, &source) ? egress_of_vip() : TC_UNSPECIFIED;
+}
+
+#endif
