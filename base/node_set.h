@@ -5,6 +5,7 @@
 #include "base/invariant.h"
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace relais {
@@ -37,16 +38,24 @@ class NodeSet {
   // Iterates in ascending order of id.
   class Iterator {
    public:
+    using value_type = NodeId;
+    using difference_type = std::ptrdiff_t;
+    constexpr Iterator() = default;
     constexpr explicit Iterator(std::uint64_t rest) : rest_(rest) {}
     constexpr NodeId operator*() const { return NodeId(static_cast<std::uint32_t>(std::countr_zero(rest_))); }
     constexpr Iterator& operator++() {
       rest_ &= rest_ - 1;
       return *this;
     }
+    constexpr Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
+    }
     constexpr bool operator==(const Iterator&) const = default;
 
    private:
-    std::uint64_t rest_;
+    std::uint64_t rest_ = 0;
   };
   constexpr Iterator begin() const { return Iterator(bits_); }
   constexpr Iterator end() const { return Iterator(0); }

@@ -39,6 +39,7 @@ struct Hello {
   std::uint32_t attempt = 0;            // counts hellos of this incarnation
   std::uint64_t config_hash = 0;
   Epoch epoch;                          // of the state that the sender knows; 0 = none
+  std::vector<std::uint16_t> weights;   // per VIP: its own, as configured
   std::vector<BucketSet> leftovers;     // per VIP: where it still has connections
   std::string version;                  // of the sender's relaisd
   bool operator==(const Hello&) const = default;

@@ -79,6 +79,7 @@ struct State {
   Instant next_hello_at{};
   std::uint32_t hello_attempt = 0;
   std::map<NodeId, Hello> hellos;         // delivered in this view
+  Instant next_founding_at{};             // do not propose to found a cluster more often than that
   bool members_seen = false;              // a member of a cluster was heard in this view: do not form another one
   std::optional<std::vector<Delivered>> log;   // since our own last hello was delivered, to replay after the snapshot
 

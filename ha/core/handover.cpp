@@ -1,0 +1,304 @@
+// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready) -> released (the old one has
+// stopped accepting; the new one adopts), each step an ordered message, so there is never an overlap. A takeover or founding
+// is a claim: the new owner waits for the fences, serves, and says so. The plan itself needs no message: every member
+// computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
+#include "ha/core/machine.h"
+
+#include <algorithm>
+#include <compare>
+
+namespace relais::ha {
+
+namespace {
+
+// Buckets with the same route share a move.
+struct Route {
+  NodeId from;
+  NodeId to;
+  MovePhase phase;
+  auto operator<=>(const Route&) const = default;
+};
+
+// Where a bucket is or is going: plans build on that, so that a second plan does not undo the first.
+NodeId destination(const Cluster& cluster, const Bucket& bucket) {
+  return bucket.move == Epoch{} ? bucket.owner : cluster.moves.at(bucket.move).to;
+}
+
+Assignment assignment_of(const Cluster& cluster, const BucketTable& table) {
+  Assignment assignment;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    assignment.owner[i] = destination(cluster, table[i]);
+    assignment.standby[i] = table[i].standby;
+  }
+  return assignment;
+}
+
+// Gives a bucket its place in the plan's moves, which get their epochs in the order in which they turn up.
+class MoveBook {
+ public:
+  MoveBook(Cluster& cluster, Cause cause) : cluster_(cluster), cause_(cause) {}
+
+  Epoch enter(const Route& route) {
+    auto [entry, is_new] = epochs_.try_emplace(route, Epoch{});
+    if (is_new) {
+      cluster_.epoch = Epoch(cluster_.epoch.value() + 1);
+      entry->second = cluster_.epoch;
+      cluster_.moves[entry->second] = Move{.from = route.from, .to = route.to, .cause = cause_, .phase = route.phase};
+    }
+    ++cluster_.moves[entry->second].buckets;
+    return entry->second;
+  }
+
+  // What becomes of the connections of a node that was taken over from: split by buckets, the last move gets the remainder.
+  void settle_connections() {
+    std::map<NodeId, std::uint32_t> total_buckets;
+    std::map<NodeId, std::uint32_t> left;
+    for (const auto& [route, epoch] : epochs_) {
+      if (!is_takeover(route)) continue;
+      total_buckets[route.from] += cluster_.moves[epoch].buckets;
+      left[route.from] = cluster_.nodes.at(route.from).connections;
+    }
+    std::map<NodeId, std::uint32_t> buckets_left = total_buckets;
+    for (const auto& [route, epoch] : epochs_) {
+      if (!is_takeover(route)) continue;
+      Move& move = cluster_.moves[epoch];
+      const std::uint32_t part = left[route.from] * move.buckets / buckets_left[route.from];
+      left[route.from] -= part;
+      buckets_left[route.from] -= move.buckets;
+      (cluster_.nodes.at(route.from).grace ? move.flows_kept : move.flows_lost) = part;
+    }
+  }
+
+  const std::map<Route, Epoch>& epochs() const { return epochs_; }
+
+ private:
+  bool is_takeover(const Route& route) const {
+    return route.phase == MovePhase::claiming && cluster_.nodes.contains(route.from);
+  }
+
+  Cluster& cluster_;
+  Cause cause_;
+  std::map<Route, Epoch> epochs_;
+};
+
+// Moves one bucket towards the plan's owner, if it may still be redirected.
+void redirect(Cluster& cluster, MoveBook& book, Bucket& bucket, NodeId target) {
+  if (bucket.move != Epoch{}) {
+    const Move& move = cluster.moves.at(bucket.move);
+    // From `holding` on, and while a claim waits, the move ends first; the plan that follows its end goes on from there.
+    if (move.phase != MovePhase::planned || move.to == target) return;
+    bucket.move = Epoch{};
+  }
+  if (target == kNoNode || target == bucket.owner) return;
+  const bool owner_lives = cluster.members.contains(bucket.owner);
+  const MovePhase phase = owner_lives ? MovePhase::planned : MovePhase::claiming;
+  bucket.move = book.enter({.from = bucket.owner, .to = target, .phase = phase});
+  if (owner_lives) return;
+  bucket.owner = target;
+  bucket.leftovers.erase(target);
+}
+
+// Moves that no bucket follows any more.
+void drop_empty_moves(Cluster& cluster) {
+  std::map<Epoch, std::uint16_t> used;
+  for (const BucketTable& table : cluster.vips) {
+    for (const Bucket& bucket : table) {
+      if (bucket.move != Epoch{}) ++used[bucket.move];
+    }
+  }
+  std::erase_if(cluster.moves, [&](const auto& entry) { return !used.contains(entry.first); });
+  for (auto& [epoch, buckets] : used) cluster.moves.at(epoch).buckets = buckets;
+}
+
+Receipt receipt_of(Epoch epoch, const Move& move) {
+  return Receipt{.epoch = epoch,
+                 .from = move.from,
+                 .to = move.to,
+                 .cause = move.cause,
+                 .buckets = move.buckets,
+                 .flows_kept = move.flows_kept,
+                 .flows_lost = move.flows_lost};
+}
+
+std::int64_t to_us(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
+
+}  // namespace
+
+std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip) {
+  std::map<NodeId, std::uint16_t> weights;
+  std::map<NodeId, std::uint16_t> undrained;
+  bool any = false;
+  for (const NodeId node : cluster.members) {
+    const NodeRecord& record = cluster.nodes.at(node);
+    const std::uint16_t weight = vip.value() < record.weights.size() ? record.weights[vip.value()] : std::uint16_t{0};
+    weights[node] = record.drained ? std::uint16_t{0} : weight;
+    undrained[node] = weight;
+    any = any || weights[node] > 0;
+  }
+  return any ? weights : undrained;   // all drained: serving is better than an outage
+}
+
+bool waits_to_claim(const State& state, Epoch epoch) {
+  const Move& move = state.cluster.moves.at(epoch);
+  return move.phase == MovePhase::claiming && move.to == state.settings.self && !state.claimed.contains(epoch);
+}
+
+void Machine::apply_plan(Cause cause) {
+  cluster().cause = cause;
+  MoveBook book(cluster(), cause);
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    BucketTable& table = cluster().vips[vip];
+    const auto weights = effective_weights(cluster(), VipId(static_cast<std::uint8_t>(vip)));
+    const Assignment plan = plan_assignment(assignment_of(cluster(), table), weights);
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      table[i].standby = plan.standby[i];
+      redirect(cluster(), book, table[i], plan.owner[i]);
+    }
+  }
+  drop_empty_moves(cluster());
+  book.settle_connections();
+  for (const auto& [route, epoch] : book.epochs()) {
+    state.move_started[epoch] = now;
+    if (route.phase == MovePhase::planned && route.to == self() && is_member()) multicast(Holding{epoch});
+  }
+}
+
+void Machine::apply_founding_plan() {
+  cluster().cause = Cause::formed;
+  MoveBook book(cluster(), Cause::formed);
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    BucketTable& table = cluster().vips[vip];
+    for (Bucket& bucket : table) bucket.move = Epoch{};
+    const auto weights = effective_weights(cluster(), VipId(static_cast<std::uint8_t>(vip)));
+    const Assignment plan = plan_assignment(assignment_of(cluster(), table), weights);
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      table[i].owner = plan.owner[i];
+      table[i].standby = plan.standby[i];
+      table[i].leftovers.erase(plan.owner[i]);
+      if (plan.owner[i] == kNoNode) continue;
+      table[i].move = book.enter({.from = kNoNode, .to = plan.owner[i], .phase = MovePhase::claiming});
+    }
+  }
+}
+
+void Machine::abandon_moves_of(NodeId node) {
+  for (const auto& [epoch, move] : cluster().moves) {
+    if (move.from != node && move.to != node) continue;
+    if (move.phase == MovePhase::claiming && move.to != node) continue;   // `from` is dead anyway
+    Receipt receipt = receipt_of(epoch, move);
+    receipt.abandoned = true;
+    actions.emplace_back(receipt);
+    for (BucketTable& table : cluster().vips) {
+      for (Bucket& bucket : table) {
+        if (bucket.move == epoch) bucket.move = Epoch{};
+      }
+    }
+    state.move_started.erase(epoch);
+    state.claimed.erase(epoch);
+  }
+  drop_empty_moves(cluster());
+}
+
+void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
+  const auto move = cluster().moves.find(claimed.move);
+  if (move == cluster().moves.end() || move->second.to != from || move->second.phase != MovePhase::claiming) return;
+  Receipt receipt = receipt_of(claimed.move, move->second);
+  receipt.detect_us = claimed.detect_us;
+  receipt.takeover_us = claimed.takeover_us;
+  finish_move(receipt);
+}
+
+void Machine::apply_holding(NodeId from, const Holding& holding) {
+  const auto found = cluster().moves.find(holding.move);
+  if (found == cluster().moves.end()) return;
+  Move& move = found->second;
+  if (move.to != from || move.phase != MovePhase::planned) return;
+  move.phase = MovePhase::holding;
+  if (move.from == self() && is_member()) multicast(Released{.move = holding.move, .flows = flows_of_move(holding.move)});
+}
+
+void Machine::apply_released(NodeId from, const Released& released) {
+  const auto found = cluster().moves.find(released.move);
+  if (found == cluster().moves.end()) return;
+  Move& move = found->second;
+  if (move.from != from || move.phase != MovePhase::holding) return;
+  move.flows_kept = released.flows;
+  for (BucketTable& table : cluster().vips) {
+    for (Bucket& bucket : table) {
+      if (bucket.move != released.move) continue;
+      bucket.owner = move.to;
+      bucket.leftovers.insert(from);
+      bucket.leftovers.erase(move.to);
+    }
+  }
+  Receipt receipt = receipt_of(released.move, move);
+  const auto started = state.move_started.find(released.move);
+  if (started != state.move_started.end()) receipt.takeover_us = to_us(now - started->second);
+  finish_move(receipt);
+}
+
+void Machine::finish_move(const Receipt& receipt) {
+  for (BucketTable& table : cluster().vips) {
+    for (Bucket& bucket : table) {
+      if (bucket.move == receipt.epoch) bucket.move = Epoch{};
+    }
+  }
+  cluster().moves.erase(receipt.epoch);
+  advance_epoch();
+  state.move_started.erase(receipt.epoch);
+  state.claimed.erase(receipt.epoch);
+  actions.emplace_back(receipt);
+  apply_plan(cluster().cause);   // what could not be redirected while this move was under way
+}
+
+void Machine::apply_set_drained(const SetDrained& order) {
+  const auto record = cluster().nodes.find(order.node);
+  if (record == cluster().nodes.end() || record->second.drained == order.drained) return;
+  record->second.drained = order.drained;
+  advance_epoch();
+  report(Severity::info, order.drained ? "drained" : "resumed", order.node,
+         "node " + std::to_string(order.node.value()) + (order.drained ? " is drained" : " is back in service"));
+  apply_plan(order.drained ? Cause::drain : Cause::resume);
+}
+
+void Machine::apply_set_weight(const SetWeight& order) {
+  const auto record = cluster().nodes.find(order.node);
+  if (record == cluster().nodes.end() || order.vip.value() >= record->second.weights.size()) return;
+  std::uint16_t& weight = record->second.weights[order.vip.value()];
+  if (weight == order.weight) return;
+  weight = order.weight;
+  advance_epoch();
+  apply_plan(Cause::weight);
+}
+
+void Machine::speak_for_moves() {
+  for (const auto& [epoch, move] : cluster().moves) {
+    if (move.to == self() && move.phase == MovePhase::planned) multicast(Holding{epoch});
+    if (move.from == self() && move.phase == MovePhase::holding) {
+      multicast(Released{.move = epoch, .flows = flows_of_move(epoch)});
+    }
+    if (state.claimed.contains(epoch)) announce_claim(epoch, move);
+  }
+}
+
+void Machine::claim_if_fenced() {
+  if (!is_member() || now < last_fence(state)) return;
+  for (const auto& [epoch, move] : cluster().moves) {
+    if (!waits_to_claim(state, epoch)) continue;
+    state.claimed.insert(epoch);
+    announce_claim(epoch, move);
+  }
+}
+
+void Machine::announce_claim(Epoch epoch, const Move& move) {
+  Claimed claimed{.move = epoch};
+  if (const auto detect = state.detect.find(move.from); detect != state.detect.end()) {
+    claimed.detect_us = to_us(detect->second);
+  }
+  if (const auto started = state.move_started.find(epoch); started != state.move_started.end()) {
+    claimed.takeover_us = to_us(now - started->second);
+  }
+  multicast(claimed);
+}
+
+}  // namespace relais::ha

@@ -1,0 +1,165 @@
+// Heartbeats, the lease they earn, and the fences that keep a claim behind every lease that may still run.
+//
+// A node multicasts "heartbeat n" at its time t and lists the heartbeats it has delivered from others. Once so many members
+// have acknowledged n that any quorate group without this node would contain one of them, the node may answer until t + L.
+// Whoever takes over has then delivered n too (all that move to a new view together deliver the same messages), at a time
+// not before t on any clock; it waits L, the clocks' rate error and a guard from that delivery. So the two leases never
+// overlap, whatever Corosync's own timers do (I1; docs/decisions/0002-lease.md).
+#include "base/invariant.h"
+#include "ha/core/machine.h"
+
+#include <algorithm>
+
+namespace relais::ha {
+
+namespace {
+
+// Clocks may differ by this much in rate: 500 ppm each way.
+Duration with_drift(Duration duration) { return duration + duration / 1000; }
+
+// How many others must have a heartbeat: with this node they leave no room for a quorate group that has not seen it. Half of
+// the configured nodes, since an even cluster may be split by a tie-breaker; a smaller membership has no more to ask.
+std::size_t acknowledgements_needed(const State& state) {
+  const std::size_t half = std::max(state.settings.weights.size(), state.cluster.nodes.size()) / 2;
+  return std::min(half, state.cluster.members.size() - 1);
+}
+
+// The highest own heartbeat that enough members have.
+std::uint64_t acknowledged(const State& state) {
+  const std::size_t needed = acknowledgements_needed(state);
+  if (needed == 0) return state.self_delivered;
+  std::vector<std::uint64_t> sequences;
+  for (const auto& [node, heard] : state.heard) {
+    if (state.cluster.members.contains(node)) sequences.push_back(heard.acked_mine);
+  }
+  if (sequences.size() < needed) return 0;
+  std::ranges::sort(sequences, std::greater{});
+  return std::min(sequences[needed - 1], state.self_delivered);
+}
+
+Heartbeat make_heartbeat(const State& state) {
+  Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
+  for (const auto& vip : state.flows) {
+    for (const std::uint32_t count : vip) heartbeat.connections += count;
+  }
+  for (const NodeId node : state.cluster.members) {
+    if (node == state.settings.self) continue;
+    heartbeat.acks.push_back({.node = node, .sequence = state.cluster.nodes.at(node).heartbeat});
+  }
+  return heartbeat;
+}
+
+}  // namespace
+
+void Machine::heartbeat_if_due() {
+  if (!is_member() || now < state.next_heartbeat_at) return;
+  const Timing& timing = state.settings.timing;
+  multicast(make_heartbeat(state));
+  state.sent.push_back({.sequence = state.next_sequence, .at = now});
+  ++state.next_sequence;
+  while (state.sent.front().at + timing.lease < now) state.sent.pop_front();
+  state.next_heartbeat_at = std::max(state.next_heartbeat_at + timing.heartbeat, now + timing.heartbeat / 2);
+}
+
+void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
+  const auto record = cluster().nodes.find(from);
+  if (record == cluster().nodes.end()) return;
+  record->second.heartbeat = heartbeat.sequence;
+  record->second.connections = heartbeat.connections;
+}
+
+void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
+  if (!heartbeat.members.empty() && from != self()) state.members_seen = true;
+  if (!is_member()) return;
+  if (from == self()) {
+    state.self_delivered = heartbeat.sequence;
+  } else if (!cluster().members.contains(from)) {
+    // Two memberships met (both sides of a cut were allowed to go on): the one without the lowest node asks for the state.
+    if (!heartbeat.members.empty() && heartbeat.members.lowest() < cluster().members.lowest()) {
+      report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
+      become_joining();
+    }
+    return;
+  } else {
+    Heard& heard = state.heard[from];
+    heard.at = now;
+    for (const Heartbeat::Ack& ack : heartbeat.acks) {
+      // A number that was not sent yet is an answer to a former life of this daemon.
+      if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
+    }
+    if (!heard.in_view) state.next_heartbeat_at = now;   // acknowledge at once: its lease was not renewed for a while
+    heard.in_view = true;
+    state.suspected_at.erase(from);
+  }
+  const std::uint64_t sequence = acknowledged(state);
+  const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
+                                   [&](const SentHeartbeat& sent) { return sent.sequence <= sequence; });
+  if (newest == state.sent.rend()) return;
+  const Instant until = newest->at + state.settings.timing.lease;
+  if (until <= state.lease_until) return;
+  state.lease_until = until;
+  actions.emplace_back(SetLease{until});
+}
+
+void Machine::revoke_lease() {
+  state.sent.clear();
+  state.heard.clear();
+  state.suspected_at.clear();
+  state.self_delivered = 0;
+  if (state.lease_until == Instant{}) return;
+  state.lease_until = Instant{};
+  actions.emplace_back(SetLease{Instant{}});
+}
+
+void Machine::suspect_silent_members() {
+  if (!is_member()) return;
+  const Duration silence = state.settings.timing.silence;
+  // If our own heartbeats do not come back the ring stands still, and others' silence says nothing about them.
+  const bool ring_moves = !state.sent.empty() && state.sent.back().sequence <= state.self_delivered + 2;
+  for (auto& [node, heard] : state.heard) {
+    if (!cluster().members.contains(node) || now - heard.at <= silence || !ring_moves) continue;
+    Instant& said = state.suspected_at[node];
+    if (said != Instant{} && now - said <= silence) continue;
+    said = now;
+    multicast(Suspect{.node = node, .sequence = cluster().nodes.at(node).heartbeat});
+  }
+}
+
+void Machine::apply_suspect(const Suspect& suspect) {
+  if (!cluster().members.contains(suspect.node)) return;
+  if (cluster().nodes.at(suspect.node).heartbeat != suspect.sequence) return;   // it has spoken since
+  if (suspect.node == self()) {
+    report(Severity::error, "declared-dead", self(), "the others have not heard this node: starting over");
+    become_joining();
+    return;
+  }
+  apply_removal(suspect.node, Cause::declared_dead);
+  apply_plan(Cause::declared_dead);
+}
+
+void Machine::fence(NodeId node) {
+  const auto heard = state.heard.find(node);
+  const Instant last = heard != state.heard.end() ? heard->second.at : now;
+  const Timing& timing = state.settings.timing;
+  state.fence_until[node] = last + with_drift(timing.lease) + timing.guard;
+  state.detect[node] = now - last;
+}
+
+void Machine::fence_all_outside() {
+  const Timing& timing = state.settings.timing;
+  const auto fence_outsider = [&](NodeId node) {
+    if (!cluster().members.contains(node)) state.fence_until[node] = now + with_drift(timing.lease) + timing.guard;
+  };
+  for (const auto& [node, weights] : state.settings.weights) fence_outsider(node);
+  for (const auto& [node, record] : cluster().nodes) fence_outsider(node);
+}
+
+Instant last_fence(const State& state) {
+  Instant last{};
+  for (const auto& [node, until] : state.fence_until) {
+    if (!state.cluster.members.contains(node)) last = std::max(last, until);
+  }
+  return last;
+}
+
+}  // namespace relais::ha

@@ -1,0 +1,98 @@
+// Leftovers: connections on a node that no longer owns their bucket. The node that has them counts them and says when the
+// last one has ended; of a node whose daemon died they are kept for a grace; the drain limit ends what does not end itself.
+#include "ha/core/machine.h"
+
+namespace relais::ha {
+
+namespace {
+
+// Two counts in a row, so that a connection between SYN and ACK is not overlooked.
+constexpr std::uint8_t kZeroCountsNeeded = 2;
+
+// Leftover buckets of one VIP that are empty for good, and those past the drain limit.
+struct Review {
+  BucketSet cleared;
+  BucketSet overdue;
+};
+
+Review review_leftovers(State& state, std::size_t vip, Instant now) {
+  Review review;
+  const Timing& timing = state.settings.timing;
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+    const Instant since = state.leftover_since[vip][bucket];
+    if (since == Instant{}) continue;
+    std::uint8_t& zero_counts = state.zero_counts[vip][bucket];
+    if (state.flows[vip][bucket] > 0) {
+      zero_counts = 0;
+      review.overdue[bucket] = timing.drain_limit > Duration::zero() && now - since > timing.drain_limit;
+      continue;
+    }
+    if (zero_counts < kZeroCountsNeeded) ++zero_counts;
+    const bool said_to_be_here = state.cluster.vips[vip][bucket].leftovers.contains(state.settings.self);
+    review.cleared[bucket] =
+        said_to_be_here && zero_counts >= kZeroCountsNeeded && now - since >= timing.leftover_minimum;
+  }
+  return review;
+}
+
+}  // namespace
+
+void Machine::on_flows(const FlowsCounted& counted) {
+  if (counted.vips.size() != vip_count()) return;
+  state.flows = counted.vips;
+  state.flows_known = true;
+  if (!is_member()) return;
+  for (std::size_t i = 0; i < vip_count(); ++i) {
+    const VipId vip(static_cast<std::uint8_t>(i));
+    const Review review = review_leftovers(state, i, now);
+    if (review.cleared.any()) multicast(Cleared{.vip = vip, .buckets = review.cleared});
+    if (review.overdue.any()) actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.overdue});
+  }
+}
+
+std::uint32_t Machine::flows_of_move(Epoch epoch) const {
+  std::uint32_t flows = 0;
+  for (std::size_t vip = 0; vip < state.cluster.vips.size(); ++vip) {
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+      if (state.cluster.vips[vip][bucket].move == epoch) flows += state.flows[vip][bucket];
+    }
+  }
+  return flows;
+}
+
+void Machine::strip_leftovers(NodeId node) {
+  for (BucketTable& table : cluster().vips) {
+    for (Bucket& bucket : table) bucket.leftovers.erase(node);
+  }
+}
+
+void Machine::apply_cleared(NodeId from, const Cleared& cleared) {
+  if (cleared.vip.value() >= vip_count()) return;
+  BucketTable& table = cluster().vips[cleared.vip.value()];
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (cleared.buckets[i]) table[i].leftovers.erase(from);
+  }
+  advance_epoch();
+}
+
+void Machine::apply_grace_over(const GraceOver& over) {
+  const auto record = cluster().nodes.find(over.node);
+  if (record == cluster().nodes.end() || !record->second.grace || cluster().members.contains(over.node)) return;
+  record->second.grace = false;
+  strip_leftovers(over.node);
+  advance_epoch();
+  state.grace_until.erase(over.node);
+  report(Severity::warning, "grace-over", over.node,
+         "node " + std::to_string(over.node.value()) + " did not come back in time: its connections are given up");
+}
+
+void Machine::end_graces() {
+  if (!is_member() || cluster().members.lowest() != self()) return;
+  for (auto& [node, until] : state.grace_until) {
+    if (now < until) continue;
+    until = now + state.settings.timing.hello_retry;   // again, should this one get lost with its view
+    multicast(GraceOver{node});
+  }
+}
+
+}  // namespace relais::ha

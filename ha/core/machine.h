@@ -1,0 +1,102 @@
+// Inside of step(): one event's work on one State. The parts are files of their own:
+//   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
+//   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
+//   share.cpp       what the data plane should do now
+// Two kinds of functions: those named apply_* change the replicated Cluster and may read only what is equal on every member
+// (the cluster, the view, the hellos of this view, the message); all others are this node's own business.
+#pragma once
+
+#include "ha/core/action.h"
+#include "ha/core/assign.h"
+#include "ha/core/event.h"
+#include "ha/core/state.h"
+
+#include <string>
+
+namespace relais::ha {
+
+struct Machine {
+  State& state;
+  Actions& actions;
+  Instant now;
+
+  NodeId self() const { return state.settings.self; }
+  bool is_member() const { return state.role == Role::member; }
+  Cluster& cluster() { return state.cluster; }
+  std::size_t vip_count() const { return state.settings.vips; }
+  void advance_epoch() { state.cluster.epoch = Epoch(state.cluster.epoch.value() + 1); }
+
+  void multicast(Body body) { actions.emplace_back(Multicast{std::move(body)}); }
+  void report(Severity severity, std::string kind, NodeId node, std::string text) {
+    actions.emplace_back(Report{severity, std::move(kind), node, std::move(text)});
+  }
+
+  // step.cpp
+  void on_delivered(const Delivered& delivered);
+  void apply_message(const Delivered& delivered);   // the part that a joiner replays
+
+  // membership.cpp
+  void on_view(const ViewChanged& view);
+  void on_ring_lost(const RingLost& lost);
+  void become_outside(Severity severity, std::string kind, std::string text);
+  void become_joining();
+  void on_hello(NodeId from, const Hello& hello);
+  void apply_hello(NodeId from);
+  void apply_acceptance(const Snapshot& snapshot);
+  void apply_member(NodeId node, const Hello& hello);
+  void install_snapshot(const Snapshot& snapshot);
+  void install_founding(const Snapshot& snapshot);
+  void begin_membership();
+  void say_hello_if_due();
+  void form_if_due();
+  void apply_removal(NodeId node, Cause cause);
+  void apply_leaving(NodeId from);
+  void start_leaving();
+  void stop_if_due();
+
+  // lease.cpp
+  void heartbeat_if_due();
+  void apply_heartbeat(NodeId from, const Heartbeat& heartbeat);
+  void on_heartbeat(NodeId from, const Heartbeat& heartbeat);
+  void revoke_lease();
+  void suspect_silent_members();
+  void apply_suspect(const Suspect& suspect);
+  void fence(NodeId node);            // it left: when its lease is surely over
+  void fence_all_outside();           // this node knows nothing about them: assume the worst
+
+  // handover.cpp
+  void apply_plan(Cause cause);       // plans from the weights of the members and starts the moves
+  void apply_founding_plan();         // everybody claims its share; nothing is taken for granted
+  void apply_claimed(NodeId from, const Claimed& claimed);
+  void apply_holding(NodeId from, const Holding& holding);
+  void apply_released(NodeId from, const Released& released);
+  void apply_set_drained(const SetDrained& order);
+  void apply_set_weight(const SetWeight& order);
+  void abandon_moves_of(NodeId node);
+  void finish_move(const Receipt& receipt);
+  void announce_claim(Epoch epoch, const Move& move);
+  void speak_for_moves();             // says again what this node has to say about the moves under way
+  void claim_if_fenced();
+
+  // leftovers.cpp
+  void on_flows(const FlowsCounted& counted);
+  std::uint32_t flows_of_move(Epoch epoch) const;
+  void strip_leftovers(NodeId node);
+  void apply_cleared(NodeId from, const Cleared& cleared);
+  void apply_grace_over(const GraceOver& over);
+  void end_graces();
+
+  // share.cpp
+  void publish_states();              // ApplyStates for every VIP whose table changed
+};
+
+// When every node outside the membership has surely lost its lease.
+Instant last_fence(const State& state);
+
+// True for a takeover (or founding) move to this node that it has not claimed yet.
+bool waits_to_claim(const State& state, Epoch move);
+
+// The weights that count for a VIP: of members only; drained nodes have none, unless all members are drained.
+std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
+
+}  // namespace relais::ha

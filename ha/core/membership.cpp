@@ -1,0 +1,308 @@
+// Who belongs to the cluster. A node that Corosync shows is not a member yet: it says hello, the lowest member answers with
+// the state as of that hello, and at the answer's place in the ordered stream it becomes a member everywhere at once. A
+// joiner keeps what was delivered between the two and replays it. Removal is immediate: what moved on together needs no talk.
+#include "ha/core/machine.h"
+
+#include <algorithm>
+
+namespace relais::ha {
+
+namespace {
+
+Cause cause_of_leaving(const ViewChanged& view, NodeId node) {
+  for (const ViewChanged::Left& left : view.left) {
+    if (left.node == node && left.reason == LeaveReason::daemon_down) return Cause::daemon_died;
+  }
+  return Cause::node_died;
+}
+
+// After these the node itself lives on, with its connections: a new daemon may take them up again.
+bool grants_grace(Cause cause) {
+  return cause == Cause::daemon_died || cause == Cause::declared_dead || cause == Cause::left;
+}
+
+// Members that were in another ring in between, where a quorum without us may have gone on.
+NodeSet moved_apart(const Cluster& cluster, const ViewChanged& view) {
+  NodeSet apart;
+  for (const NodeId node : cluster.members & view.joined) {
+    if (cause_of_leaving(view, node) == Cause::node_died) apart.insert(node);
+  }
+  return apart;
+}
+
+std::string_view removal_kind(Cause cause) {
+  if (cause == Cause::node_died) return "node-died";
+  if (cause == Cause::daemon_died) return "daemon-died";
+  if (cause == Cause::left) return "left";
+  return "declared-dead";
+}
+
+// The founder's proposal: the last known state if there is one (who is drained, who owned what), weights as configured.
+Cluster founding_cluster(const State& state) {
+  Cluster cluster = state.cluster;
+  cluster.members = NodeSet{};
+  cluster.moves.clear();
+  cluster.vips.resize(state.settings.vips);
+  std::map<NodeId, NodeRecord> nodes;
+  for (const auto& [node, weights] : state.settings.weights) {
+    const auto known = cluster.nodes.find(node);
+    nodes[node] = NodeRecord{.drained = known != cluster.nodes.end() && known->second.drained, .weights = weights};
+  }
+  cluster.nodes = std::move(nodes);
+  return cluster;
+}
+
+// Who proposes: the best known state, then the lowest id. kNoNode if nobody may.
+NodeId founder(const std::map<NodeId, Hello>& hellos, std::size_t vips) {
+  NodeId best = kNoNode;
+  for (const auto& [node, hello] : hellos) {
+    if (hello.leftovers.size() != vips || hello.weights.size() != vips) continue;
+    if (best == kNoNode || hello.epoch > hellos.at(best).epoch) best = node;
+  }
+  return best;
+}
+
+}  // namespace
+
+void Machine::on_view(const ViewChanged& view) {
+  state.view = view;
+  state.view_since = now;
+  state.hellos.clear();
+  state.log.reset();
+  state.members_seen = false;
+  state.next_founding_at = Instant{};
+  state.next_heartbeat_at = now;
+  for (auto& [node, heard] : state.heard) heard.in_view = false;
+  if (state.role == Role::stopping) return;
+  if (!view.quorate) {
+    return become_outside(Severity::warning, "quorum-lost", "this part of the cluster has no quorum: answering nobody");
+  }
+  const NodeSet continuing = view.members - view.joined;
+  if (!is_member() || !continuing.contains(self())) return become_joining();
+  if (!moved_apart(cluster(), view).empty() && continuing.size() < view.quorum) {
+    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
+    return become_joining();
+  }
+  const NodeSet gone = cluster().members - continuing;
+  for (const NodeId node : gone) apply_removal(node, cause_of_leaving(view, node));
+  if (!gone.empty()) apply_plan(cause_of_leaving(view, gone.lowest()));
+  speak_for_moves();
+}
+
+void Machine::on_ring_lost(const RingLost& lost) {
+  state.view = ViewChanged{};
+  if (state.role == Role::stopping) return;
+  become_outside(Severity::error, "ring-lost", "Corosync is lost (" + lost.why + "): answering nobody until it is back");
+}
+
+void Machine::become_outside(Severity severity, std::string kind, std::string text) {
+  const Role before = state.role;
+  become_joining();
+  state.role = Role::outside;
+  if (before != Role::outside) report(severity, std::move(kind), self(), std::move(text));
+}
+
+void Machine::become_joining() {
+  state.role = Role::joining;
+  revoke_lease();
+  state.claimed.clear();
+  state.fence_until.clear();
+  state.grace_until.clear();
+  state.move_started.clear();
+  state.log.reset();
+  state.flows_known = false;
+  state.next_hello_at = now;
+}
+
+void Machine::say_hello_if_due() {
+  if (state.role != Role::joining || !state.flows_known || now < state.next_hello_at) return;
+  Hello hello{.incarnation = state.settings.incarnation,
+              .attempt = ++state.hello_attempt,
+              .config_hash = state.settings.config_hash,
+              .epoch = cluster().epoch,
+              .weights = state.settings.weights.at(self()),
+              .leftovers = std::vector<BucketSet>(vip_count()),
+              .version = state.settings.version};
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) hello.leftovers[vip][bucket] = state.flows[vip][bucket] > 0;
+  }
+  multicast(std::move(hello));
+  state.next_hello_at = now + state.settings.timing.hello_retry;
+}
+
+void Machine::on_hello(NodeId from, const Hello& hello) {
+  state.hellos[from] = hello;
+  if (hello.config_hash != state.settings.config_hash) {
+    report(Severity::warning, "config-differs", from,
+           "node " + std::to_string(from.value()) + " has another configuration than node " +
+               std::to_string(self().value()) + ": compare `relais config print` on both and restart relaisd on the wrong one");
+  }
+  if (from != self()) return;
+  if (is_member()) {   // a repeated hello that crossed its answer: the others start over with us
+    become_joining();
+    state.next_hello_at = now + state.settings.timing.hello_retry;
+  }
+  if (state.role == Role::joining) state.log.emplace();
+}
+
+void Machine::apply_hello(NodeId from) {
+  const auto hello = state.hellos.find(from);
+  if (hello == state.hellos.end()) return;
+  if (cluster().members.contains(from)) {   // it has started over, so it holds no lease
+    apply_removal(from, Cause::left);
+    apply_plan(Cause::left);
+  }
+  if (hello->second.leftovers.size() != vip_count() || hello->second.weights.size() != vip_count()) {
+    report(Severity::error, "join-refused", from,
+           "node " + std::to_string(from.value()) + " has another list of VIPs: give all nodes the same configuration");
+    return;
+  }
+  if (!is_member() || cluster().members.lowest() != self()) return;
+  multicast(Snapshot{.for_node = from,
+                     .incarnation = hello->second.incarnation,
+                     .attempt = hello->second.attempt,
+                     .forming = {},
+                     .cluster = cluster()});
+}
+
+void Machine::apply_acceptance(const Snapshot& snapshot) {
+  const NodeId node = snapshot.for_node;
+  const auto hello = state.hellos.find(node);
+  if (node == kNoNode || hello == state.hellos.end() || cluster().members.contains(node)) return;
+  if (hello->second.incarnation != snapshot.incarnation || hello->second.attempt != snapshot.attempt) return;
+  advance_epoch();
+  apply_member(node, hello->second);
+  if (node == self()) begin_membership();
+  apply_plan(Cause::joined);
+}
+
+void Machine::apply_member(NodeId node, const Hello& hello) {
+  cluster().members.insert(node);
+  NodeRecord& record = cluster().nodes[node];
+  // An operator's weight stays until the configuration changes; a node that was added brings its own.
+  if (record.weights.size() != vip_count() || record.config_hash != hello.config_hash) record.weights = hello.weights;
+  record.grace = false;
+  record.incarnation = hello.incarnation;
+  record.config_hash = hello.config_hash;
+  record.heartbeat = 0;
+  strip_leftovers(node);
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+      Bucket& entry = cluster().vips[vip][bucket];
+      if (hello.leftovers[vip][bucket] && entry.owner != node) entry.leftovers.insert(node);
+    }
+  }
+  state.fence_until.erase(node);
+  state.grace_until.erase(node);
+  if (node != self()) state.heard[node] = Heard{.at = now};
+  report(Severity::info, "joined", node, "node " + std::to_string(node.value()) + " is a member of the cluster");
+}
+
+void Machine::begin_membership() {
+  state.role = Role::member;
+  state.log.reset();
+  state.claimed.clear();
+  state.next_heartbeat_at = now;
+  state.self_delivered = 0;
+  for (const NodeId node : cluster().members) {
+    if (node != self()) state.heard[node] = Heard{.at = now};
+  }
+  for (const auto& [epoch, move] : cluster().moves) state.move_started[epoch] = now;
+  fence_all_outside();
+}
+
+void Machine::install_snapshot(const Snapshot& snapshot) {
+  if (snapshot.for_node == kNoNode) return install_founding(snapshot);
+  const auto hello = state.hellos.find(self());
+  if (!state.log || hello == state.hellos.end() || hello->second.incarnation != snapshot.incarnation ||
+      hello->second.attempt != snapshot.attempt) {
+    return;
+  }
+  if (snapshot.cluster.vips.size() != vip_count()) return;
+  const std::vector<Delivered> missed = std::move(*state.log);
+  state.log.reset();
+  cluster() = snapshot.cluster;
+  for (const Delivered& delivered : missed) apply_message(delivered);
+  apply_acceptance(snapshot);
+}
+
+void Machine::form_if_due() {
+  if (state.role != Role::joining || state.members_seen || now < state.next_founding_at) return;
+  if (founder(state.hellos, vip_count()) != self()) return;
+  const bool all_said_hello = std::ranges::all_of(state.view.members, [&](NodeId node) { return state.hellos.contains(node); });
+  if (!all_said_hello && now < state.view_since + 3 * state.settings.timing.hello_retry) return;
+  NodeSet members;
+  for (const auto& [node, hello] : state.hellos) {
+    if (hello.leftovers.size() == vip_count() && hello.weights.size() == vip_count()) members.insert(node);
+  }
+  state.next_founding_at = now + state.settings.timing.hello_retry;
+  multicast(Snapshot{.for_node = kNoNode, .forming = members, .cluster = founding_cluster(state)});
+}
+
+void Machine::install_founding(const Snapshot& snapshot) {
+  const bool usable = snapshot.cluster.vips.size() == vip_count() && (snapshot.forming - state.view.members).empty() &&
+                      std::ranges::all_of(snapshot.forming, [&](NodeId node) { return state.hellos.contains(node); });
+  if (!usable) return;
+  if (!snapshot.forming.contains(self())) {
+    state.members_seen = true;
+    state.next_hello_at = now;
+    return;
+  }
+  cluster() = snapshot.cluster;
+  advance_epoch();
+  for (BucketTable& table : cluster().vips) {
+    for (Bucket& bucket : table) bucket.leftovers = NodeSet{};
+  }
+  for (const NodeId node : snapshot.forming) apply_member(node, state.hellos.at(node));
+  apply_founding_plan();
+  begin_membership();
+}
+
+void Machine::apply_removal(NodeId node, Cause cause) {
+  if (is_member()) fence(node);
+  if (cause == Cause::left) state.fence_until[node] = now;   // it ended its lease before it said so
+  state.heard.erase(node);
+  state.suspected_at.erase(node);
+  cluster().members.erase(node);
+  advance_epoch();
+  const bool grace = grants_grace(cause);
+  cluster().nodes.at(node).grace = grace;
+  if (grace) state.grace_until[node] = now + state.settings.timing.grace;
+  abandon_moves_of(node);
+  for (BucketTable& table : cluster().vips) {
+    for (Bucket& bucket : table) {
+      if (!grace) bucket.leftovers.erase(node);
+      if (grace && bucket.owner == node) bucket.leftovers.insert(node);
+    }
+  }
+  report(cause == Cause::left ? Severity::info : Severity::warning, std::string(removal_kind(cause)), node,
+         "node " + std::to_string(node.value()) + ": " + std::string(to_string(cause)));
+}
+
+void Machine::apply_leaving(NodeId from) {
+  if (from == self()) {
+    state.stop_at = now;
+    return;
+  }
+  if (!cluster().members.contains(from)) return;
+  apply_removal(from, Cause::left);
+  apply_plan(Cause::left);
+}
+
+void Machine::start_leaving() {
+  const Role before = state.role;
+  state.role = Role::stopping;
+  revoke_lease();
+  state.stop_at = now;
+  if (before != Role::member) return;
+  state.stop_at = now + std::chrono::seconds(1);
+  multicast(Leaving{});
+}
+
+void Machine::stop_if_due() {
+  if (state.role != Role::stopping || now < state.stop_at) return;
+  state.stop_at = Instant::max();
+  actions.emplace_back(StopNow{});
+}
+
+}  // namespace relais::ha

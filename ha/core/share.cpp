@@ -1,0 +1,54 @@
+// What this node's data plane should do with each bucket now: a function of the replicated state and of the fences.
+// Invariants I1 (one owner) and I4 (an outsider answers no opener) are decided here.
+#include "ha/core/machine.h"
+
+#include <algorithm>
+
+namespace relais::ha {
+
+namespace {
+
+// Without the cluster state this node accepts nothing new; what it may have is kept for when the lease comes back.
+BucketState without_membership(BucketState current) {
+  return current == BucketState::foreign ? BucketState::foreign : BucketState::leftover;
+}
+
+BucketState state_as_owner(const State& state, const Bucket& bucket, BucketState current) {
+  if (bucket.move != Epoch{}) {
+    const Move& move = state.cluster.moves.at(bucket.move);
+    if (waits_to_claim(state, bucket.move)) return without_membership(current);
+    if (move.phase == MovePhase::holding) return BucketState::leftover;   // I3: released before the new owner adopts
+  }
+  NodeSet others = bucket.leftovers;
+  others.erase(state.settings.self);
+  return others.empty() ? BucketState::serve : BucketState::adopt;
+}
+
+BucketState decide_state(const State& state, const Bucket& bucket, BucketState current) {
+  if (state.role != Role::member) return without_membership(current);
+  if (bucket.owner == state.settings.self) return state_as_owner(state, bucket, current);
+  return bucket.leftovers.contains(state.settings.self) ? BucketState::leftover : BucketState::foreign;
+}
+
+}  // namespace
+
+void Machine::publish_states() {
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    BucketStates next = state.applied[vip];
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+      const BucketState before = state.applied[vip][bucket];
+      const Bucket record = state.cluster.vips.empty() ? Bucket{} : state.cluster.vips[vip][bucket];
+      next[bucket] = decide_state(state, record, before);
+      if (next[bucket] == BucketState::leftover && state.leftover_since[vip][bucket] == Instant{}) {
+        state.leftover_since[vip][bucket] = now;
+        state.zero_counts[vip][bucket] = 0;
+      }
+      if (next[bucket] != BucketState::leftover) state.leftover_since[vip][bucket] = Instant{};
+    }
+    if (next == state.applied[vip]) continue;
+    state.applied[vip] = next;
+    actions.emplace_back(ApplyStates{VipId(static_cast<std::uint8_t>(vip)), next});
+  }
+}
+
+}  // namespace relais::ha

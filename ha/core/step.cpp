@@ -1,0 +1,159 @@
+// Dispatch: each event to its part, then what every event is followed by: claims, heartbeats, the data plane's states.
+#include "ha/core/step.h"
+
+#include "base/invariant.h"
+#include "ha/core/machine.h"
+
+#include <algorithm>
+
+namespace relais::ha {
+
+namespace {
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+// The data plane must refuse before others are told that it does, so states and lease go first.
+void put_data_plane_first(Actions& actions) {
+  std::ranges::stable_partition(actions, [](const Action& action) {
+    return std::holds_alternative<ApplyStates>(action) || std::holds_alternative<SetLease>(action);
+  });
+}
+
+// Orders that say the same whenever they arrive are taken in any view; everything else only in the view it was sent in.
+bool survives_view_change(const Body& body) {
+  return std::holds_alternative<SetDrained>(body) || std::holds_alternative<SetWeight>(body);
+}
+
+// The state that `self` is waiting for, or the founding of a cluster.
+bool is_for_joiner(const Body& body, NodeId self) {
+  const auto* snapshot = std::get_if<Snapshot>(&body);
+  return snapshot != nullptr && (snapshot->for_node == self || snapshot->for_node == kNoNode);
+}
+
+bool is_hello_of(const Delivered& delivered, NodeId node) {
+  return delivered.from == node && std::holds_alternative<Hello>(delivered.message.body);
+}
+
+void on_order(Machine& machine, const Ordered& ordered) {
+  if (!machine.is_member()) {
+    machine.report(Severity::error, "order-refused", machine.self(),
+                   "this node is not a member of the cluster now, so nobody would hear the order");
+    return;
+  }
+  std::visit([&](const auto& order) { machine.multicast(order); }, ordered.order);
+}
+
+}  // namespace
+
+void Machine::apply_message(const Delivered& delivered) {
+  const NodeId from = delivered.from;
+  std::visit(Overload{
+                 [&](const Heartbeat& body) { apply_heartbeat(from, body); },
+                 [&](const Hello&) { apply_hello(from); },
+                 [&](const Snapshot& body) { apply_acceptance(body); },
+                 [&](const Holding& body) { apply_holding(from, body); },
+                 [&](const Released& body) { apply_released(from, body); },
+                 [&](const Cleared& body) { apply_cleared(from, body); },
+                 [&](const Suspect& body) { apply_suspect(body); },
+                 [&](const GraceOver& body) { apply_grace_over(body); },
+                 [&](const Leaving&) { apply_leaving(from); },
+                 [&](const SetDrained& body) { apply_set_drained(body); },
+                 [&](const SetWeight& body) { apply_set_weight(body); },
+                 [&](const Claimed& body) { apply_claimed(from, body); },
+             },
+             delivered.message.body);
+}
+
+void Machine::on_delivered(const Delivered& delivered) {
+  const Body& body = delivered.message.body;
+  if (delivered.message.view != state.view.view && !survives_view_change(body)) return;
+  if (const auto* hello = std::get_if<Hello>(&body)) on_hello(delivered.from, *hello);
+  if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) on_heartbeat(delivered.from, *heartbeat);
+  switch (state.role) {
+    case Role::outside:
+      return;
+    case Role::joining:
+      if (is_for_joiner(body, self())) return install_snapshot(std::get<Snapshot>(body));
+      if (state.log && !is_hello_of(delivered, self())) state.log->push_back(delivered);
+      return;
+    case Role::member:
+    case Role::stopping:
+      return apply_message(delivered);
+  }
+}
+
+State initial_state(Settings settings, Cluster last_known, Instant now) {
+  INVARIANT(settings.weights.contains(settings.self), "this node is a configured one");
+  State state;
+  const std::size_t vips = settings.vips;
+  state.settings = std::move(settings);
+  state.view_since = now;
+  // Sequences of two lives of a daemon never mix: each begins at a random place (lease.cpp: acknowledgements).
+  state.next_sequence = ((state.settings.incarnation & 0xffffffffU) << 24) + 1;
+  if (last_known.vips.size() == vips) state.cluster = std::move(last_known);
+  state.applied.assign(vips, BucketStates{});
+  state.flows.assign(vips, {});
+  state.leftover_since.assign(vips, {});
+  state.zero_counts.assign(vips, {});
+  // Whatever lives here from before the start may have connections: leftover until counted.
+  for (BucketStates& states : state.applied) states.fill(BucketState::leftover);
+  return state;
+}
+
+Step step(State state, const Event& event, Instant now) {
+  Step result{.state = std::move(state), .actions = {}};
+  Machine machine{.state = result.state, .actions = result.actions, .now = now};
+  const Epoch epoch_before = result.state.cluster.epoch;
+  std::visit(Overload{
+                 [&](const ViewChanged& view) { machine.on_view(view); },
+                 [&](const Delivered& delivered) { machine.on_delivered(delivered); },
+                 [&](const RingLost& lost) { machine.on_ring_lost(lost); },
+                 [&](const Tick&) { machine.suspect_silent_members(); },
+                 [&](const FlowsCounted& counted) { machine.on_flows(counted); },
+                 [&](const Ordered& ordered) { on_order(machine, ordered); },
+                 [&](const StopRequested&) { machine.start_leaving(); },
+             },
+             event);
+  machine.claim_if_fenced();
+  machine.end_graces();
+  machine.heartbeat_if_due();
+  machine.say_hello_if_due();
+  machine.form_if_due();
+  machine.stop_if_due();
+  machine.publish_states();
+  if (result.state.cluster.epoch != epoch_before) result.actions.emplace_back(SaveCluster{});
+  put_data_plane_first(result.actions);
+  return result;
+}
+
+Instant next_wakeup(const State& state) {
+  switch (state.role) {
+    case Role::outside:
+      return Instant::max();
+    case Role::joining:
+      return state.flows_known ? state.next_hello_at : Instant::max();
+    case Role::stopping:
+      return state.stop_at;
+    case Role::member:
+      break;
+  }
+  Instant wakeup = state.next_heartbeat_at;
+  const bool claims_wait = std::ranges::any_of(state.cluster.moves, [&](const auto& entry) {
+    return waits_to_claim(state, entry.first);
+  });
+  return claims_wait ? std::min(wakeup, last_fence(state)) : wakeup;
+}
+
+bool wants_flow_counts(const State& state) {
+  if (state.role == Role::joining) return !state.flows_known;
+  return std::ranges::any_of(state.applied, [](const BucketStates& states) {
+    return std::ranges::find(states, BucketState::leftover) != states.end();
+  });
+}
+
+}  // namespace relais::ha
