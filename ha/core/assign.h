@@ -25,4 +25,7 @@ struct Assignment {
 // Total weight 0: nobody owns anything (all kNoNode).
 Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights);
 
+// The weights that count for a VIP: of members only; drained nodes have none, unless all members are drained.
+std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
+
 }  // namespace relais::ha

@@ -96,7 +96,4 @@ Instant last_fence(const State& state);
 // True for a takeover (or founding) move to this node that it has not claimed yet.
 bool waits_to_claim(const State& state, Epoch move);
 
-// The weights that count for a VIP: of members only; drained nodes have none, unless all members are drained.
-std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
-
 }  // namespace relais::ha

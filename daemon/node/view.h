@@ -1,0 +1,37 @@
+// What the daemon knows, as the control API says it. Pure functions: core state in, API values out.
+#pragma once
+
+#include "base/address.h"
+#include "base/siphash.h"
+#include "base/time.h"
+#include "daemon/config/cluster.h"
+#include "daemon/control/api.h"
+#include "ha/core/action.h"
+#include "ha/core/state.h"
+
+#include <cstdint>
+#include <string>
+
+namespace relais::node {
+
+// What the status says beyond the core's state.
+struct Surroundings {
+  std::string version;
+  std::string corosync;               // see control::Status::corosync
+  control::DataPlaneStatus data_plane;
+};
+
+control::Status make_status(const ha::State& state, const config::Cluster& config, const Surroundings& surroundings,
+                            Instant now);
+
+// Which node answers `client`, per VIP of its family.
+control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key, const IpAddress& client);
+
+control::EventRecord make_event(const ha::Report& report, std::int64_t wall_ms);
+control::ReceiptRecord make_receipt(const ha::Receipt& receipt, std::int64_t wall_ms);
+
+std::string_view to_string(ha::Role role);
+std::string_view to_string(ha::Severity severity);
+std::string_view to_string(ha::MovePhase phase);
+
+}  // namespace relais::node
