@@ -1,0 +1,263 @@
+// The bodies of messages as fields: see bodies.h.
+#include "ha/wire/bodies.h"
+
+#include "ha/wire/cluster_record.h"
+#include "ha/wire/codec.h"
+#include "ha/wire/fields.h"
+
+#include <utility>
+
+namespace relais::wire {
+namespace {
+
+VipId read_vip(Reader& in, std::string_view field) { return VipId(in.get_at_most<std::uint8_t>(field, kMaxVips - 1)); }
+
+void write_text(Writer& out, std::string_view text, std::size_t maximum) {
+  INVARIANT(text.size() <= maximum && maximum <= 255, "a text is within its bound");
+  out.put(static_cast<std::uint8_t>(text.size()));
+  out.put_bytes({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+std::string read_text(Reader& in, std::string_view field, std::uint8_t maximum) {
+  const auto length = in.get_at_most<std::uint8_t>(field, maximum);
+  if (length > in.left()) in.fail(field, "is cut off");
+  const ByteView text = in.get_bytes(field, length);
+  return std::string(text.begin(), text.end());
+}
+
+// Every type has a number, `write` and `read`. `write` takes the body apart with a structured binding, so that a field
+// added to a body and forgotten here does not compile.
+template <class Type>
+struct Codec;
+
+template <>
+struct Codec<ha::Heartbeat> {
+  static constexpr std::uint8_t type = 1;
+  static void write(Writer& out, const ha::Heartbeat& body) {
+    const auto& [sequence, connections, members, acks] = body;
+    INVARIANT(acks.size() <= kMaxNodeId, "at most one acknowledgement per node");
+    out.put(sequence);
+    out.put(connections);
+    write_node_set(out, members);
+    out.put(static_cast<std::uint8_t>(acks.size()));
+    for (const ha::Heartbeat::Ack& ack : acks) {
+      out.record<std::uint8_t>([&] {
+        write_node(out, ack.node);
+        out.put(ack.sequence);
+      });
+    }
+  }
+  static ha::Heartbeat read(Reader in) {
+    ha::Heartbeat body;
+    body.sequence = in.get<std::uint64_t>("heartbeat.sequence");
+    body.connections = in.get<std::uint32_t>("heartbeat.connections");
+    body.members = read_node_set(in, "heartbeat.members");
+    const auto acks = in.get_at_most<std::uint8_t>("heartbeat.acks", kMaxNodeId);
+    for (std::size_t i = 0; i < acks && !in.failed(); ++i) {
+      Reader inner = in.record<std::uint8_t>("heartbeat.ack");
+      const NodeId node = read_node(inner, "heartbeat.ack.node");
+      body.acks.push_back({.node = node, .sequence = inner.get<std::uint64_t>("heartbeat.ack.sequence")});
+    }
+    return body;
+  }
+};
+
+template <>
+struct Codec<ha::Hello> {
+  static constexpr std::uint8_t type = 2;
+  static void write(Writer& out, const ha::Hello& body) {
+    const auto& [incarnation, attempt, config_hash, epoch, weights, leftovers, version] = body;
+    INVARIANT(leftovers.size() <= kMaxVips, "one set of leftovers per VIP");
+    out.put(incarnation);
+    out.put(attempt);
+    out.put(config_hash);
+    out.put(epoch.value());
+    write_text(out, version, kMaxVersionText);
+    write_weights(out, weights);
+    out.put(static_cast<std::uint8_t>(leftovers.size()));
+    for (const ha::BucketSet& buckets : leftovers) {
+      out.record<std::uint8_t>([&] { write_buckets(out, buckets); });
+    }
+  }
+  static ha::Hello read(Reader in) {
+    ha::Hello body;
+    body.incarnation = in.get<std::uint64_t>("hello.incarnation");
+    body.attempt = in.get<std::uint32_t>("hello.attempt");
+    body.config_hash = in.get<std::uint64_t>("hello.config_hash");
+    body.epoch = Epoch(in.get<std::uint64_t>("hello.epoch"));
+    body.version = read_text(in, "hello.version", kMaxVersionText);
+    body.weights = read_weights(in, "hello.weights");
+    const auto vips = in.get_at_most<std::uint8_t>("hello.leftovers", kMaxVips);
+    for (std::size_t i = 0; i < vips && !in.failed(); ++i) {
+      Reader inner = in.record<std::uint8_t>("hello.leftovers");
+      body.leftovers.push_back(read_buckets(inner, "hello.leftovers"));
+    }
+    return body;
+  }
+};
+
+template <>
+struct Codec<ha::Snapshot> {
+  static constexpr std::uint8_t type = 3;
+  static void write(Writer& out, const ha::Snapshot& body) {
+    const auto& [for_node, incarnation, attempt, forming, cluster] = body;
+    write_node(out, for_node);
+    out.put(incarnation);
+    out.put(attempt);
+    write_node_set(out, forming);
+    out.record<std::uint32_t>([&, &state = cluster] { write_cluster(out, state); });
+  }
+  static ha::Snapshot read(Reader in) {
+    ha::Snapshot body;
+    body.for_node = read_node_or_none(in, "snapshot.for_node");
+    body.incarnation = in.get<std::uint64_t>("snapshot.incarnation");
+    body.attempt = in.get<std::uint32_t>("snapshot.attempt");
+    body.forming = read_node_set(in, "snapshot.forming");
+    body.cluster = read_cluster(in.record<std::uint32_t>("snapshot.cluster"));
+    return body;
+  }
+};
+
+template <>
+struct Codec<ha::Holding> {
+  static constexpr std::uint8_t type = 4;
+  static void write(Writer& out, const ha::Holding& body) {
+    const auto& [move] = body;
+    out.put(move.value());
+  }
+  static ha::Holding read(Reader in) { return {.move = Epoch(in.get<std::uint64_t>("holding.move"))}; }
+};
+
+template <>
+struct Codec<ha::Released> {
+  static constexpr std::uint8_t type = 5;
+  static void write(Writer& out, const ha::Released& body) {
+    const auto& [move, flows] = body;
+    out.put(move.value());
+    out.put(flows);
+  }
+  static ha::Released read(Reader in) {
+    const Epoch move(in.get<std::uint64_t>("released.move"));
+    return {.move = move, .flows = in.get<std::uint32_t>("released.flows")};
+  }
+};
+
+template <>
+struct Codec<ha::Cleared> {
+  static constexpr std::uint8_t type = 6;
+  static void write(Writer& out, const ha::Cleared& body) {
+    const auto& [vip, buckets] = body;
+    INVARIANT(vip.value() < kMaxVips, "VIPs are numbered from 0");
+    out.put(vip.value());
+    write_buckets(out, buckets);
+  }
+  static ha::Cleared read(Reader in) {
+    const VipId vip = read_vip(in, "cleared.vip");
+    return {.vip = vip, .buckets = read_buckets(in, "cleared.buckets")};
+  }
+};
+
+template <>
+struct Codec<ha::Suspect> {
+  static constexpr std::uint8_t type = 7;
+  static void write(Writer& out, const ha::Suspect& body) {
+    const auto& [node, sequence] = body;
+    write_node(out, node);
+    out.put(sequence);
+  }
+  static ha::Suspect read(Reader in) {
+    const NodeId node = read_node(in, "suspect.node");
+    return {.node = node, .sequence = in.get<std::uint64_t>("suspect.sequence")};
+  }
+};
+
+template <>
+struct Codec<ha::GraceOver> {
+  static constexpr std::uint8_t type = 8;
+  static void write(Writer& out, const ha::GraceOver& body) {
+    const auto& [node] = body;
+    write_node(out, node);
+  }
+  static ha::GraceOver read(Reader in) { return {.node = read_node(in, "grace_over.node")}; }
+};
+
+template <>
+struct Codec<ha::Leaving> {
+  static constexpr std::uint8_t type = 9;
+  static void write(Writer&, const ha::Leaving&) {}
+  static ha::Leaving read(Reader) { return {}; }
+};
+
+template <>
+struct Codec<ha::SetDrained> {
+  static constexpr std::uint8_t type = 10;
+  static void write(Writer& out, const ha::SetDrained& body) {
+    const auto& [node, drained] = body;
+    write_node(out, node);
+    write_flag(out, drained);
+  }
+  static ha::SetDrained read(Reader in) {
+    const NodeId node = read_node(in, "set_drained.node");
+    return {.node = node, .drained = read_flag(in, "set_drained.drained")};
+  }
+};
+
+template <>
+struct Codec<ha::SetWeight> {
+  static constexpr std::uint8_t type = 11;
+  static void write(Writer& out, const ha::SetWeight& body) {
+    const auto& [node, vip, weight] = body;
+    INVARIANT(vip.value() < kMaxVips, "VIPs are numbered from 0");
+    write_node(out, node);
+    out.put(vip.value());
+    out.put(weight);
+  }
+  static ha::SetWeight read(Reader in) {
+    const NodeId node = read_node(in, "set_weight.node");
+    const VipId vip = read_vip(in, "set_weight.vip");
+    return {.node = node, .vip = vip, .weight = in.get<std::uint16_t>("set_weight.weight")};
+  }
+};
+
+template <>
+struct Codec<ha::Claimed> {
+  static constexpr std::uint8_t type = 12;
+  static void write(Writer& out, const ha::Claimed& body) {
+    const auto& [move, detect_us, takeover_us] = body;
+    out.put(move.value());
+    out.put(static_cast<std::uint64_t>(detect_us));
+    out.put(static_cast<std::uint64_t>(takeover_us));
+  }
+  static ha::Claimed read(Reader in) {
+    const Epoch move(in.get<std::uint64_t>("claimed.move"));
+    const auto detect = static_cast<std::int64_t>(in.get<std::uint64_t>("claimed.detect_us"));
+    const auto takeover = static_cast<std::int64_t>(in.get<std::uint64_t>("claimed.takeover_us"));
+    return {.move = move, .detect_us = detect, .takeover_us = takeover};
+  }
+};
+
+// Tries every alternative of Body: a type added there without a Codec does not compile.
+template <std::size_t Index = 0>
+std::optional<ha::Body> read_any(std::uint8_t type, Reader in) {
+  if constexpr (Index < std::variant_size_v<ha::Body>) {
+    using Type = std::variant_alternative_t<Index, ha::Body>;
+    if (type == Codec<Type>::type) return Codec<Type>::read(in);
+    return read_any<Index + 1>(type, in);
+  } else {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::uint8_t type_of(const ha::Body& body) {
+  return std::visit([]<class Type>(const Type&) { return Codec<Type>::type; }, body);
+}
+
+void write_body(Writer& out, const ha::Body& body) {
+  std::visit([&out]<class Type>(const Type& alternative) { Codec<Type>::write(out, alternative); }, body);
+}
+
+std::optional<ha::Body> read_body(std::uint8_t type, Reader in) { return read_any(type, in); }
+
+}  // namespace relais::wire

@@ -1,0 +1,152 @@
+// The replicated state as a record: see cluster_record.h. A bucket at rest takes three bytes (length, owner, standby):
+// leftovers and the move under way come last and are left out while they are empty, so 16 VIPs fit in 12 KB.
+#include "ha/wire/cluster_record.h"
+
+#include "ha/wire/fields.h"
+
+#include <utility>
+
+namespace relais::wire {
+namespace {
+
+void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
+  const auto& [drained, grace, weights, incarnation, config_hash, heartbeat, connections] = node;
+  write_node(out, id);
+  write_flag(out, drained);
+  write_flag(out, grace);
+  out.put(incarnation);
+  out.put(config_hash);
+  out.put(heartbeat);
+  out.put(connections);
+  write_weights(out, weights);
+}
+
+std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
+  ha::NodeRecord node;
+  const NodeId id = read_node(in, "node.id");
+  node.drained = read_flag(in, "node.drained");
+  node.grace = read_flag(in, "node.grace");
+  node.incarnation = in.get<std::uint64_t>("node.incarnation");
+  node.config_hash = in.get<std::uint64_t>("node.config_hash");
+  node.heartbeat = in.get<std::uint64_t>("node.heartbeat");
+  node.connections = in.get<std::uint32_t>("node.connections");
+  node.weights = read_weights(in, "node.weights");
+  return {id, std::move(node)};
+}
+
+void write_bucket(Writer& out, const ha::Bucket& bucket) {
+  const auto& [owner, standby, move, leftovers] = bucket;
+  write_node(out, owner);
+  write_node(out, standby);
+  const bool moving = move != Epoch{};
+  if (moving || !leftovers.empty()) write_node_set(out, leftovers);
+  if (moving) out.put(move.value());
+}
+
+ha::Bucket read_bucket(Reader in) {
+  ha::Bucket bucket;
+  bucket.owner = read_node_or_none(in, "bucket.owner");
+  bucket.standby = read_node_or_none(in, "bucket.standby");
+  bucket.leftovers = read_node_set(in, "bucket.leftovers");
+  bucket.move = Epoch(in.get<std::uint64_t>("bucket.move"));
+  return bucket;
+}
+
+void write_table(Writer& out, const ha::BucketTable& table) {
+  for (const ha::Bucket& bucket : table) {
+    out.record<std::uint8_t>([&] { write_bucket(out, bucket); });
+  }
+}
+
+ha::BucketTable read_table(Reader in) {
+  ha::BucketTable table{};
+  for (ha::Bucket& bucket : table) {
+    if (in.failed()) break;
+    bucket = read_bucket(in.record<std::uint8_t>("bucket"));
+  }
+  return table;
+}
+
+ha::Cause read_cause(Reader& in, std::string_view field) {
+  constexpr auto kLastCause = static_cast<std::uint8_t>(ha::Cause::weight);
+  return static_cast<ha::Cause>(in.get_at_most<std::uint8_t>(field, kLastCause));
+}
+
+void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
+  const auto& [from, to, cause, phase, buckets, flows_kept, flows_lost] = move;
+  out.put(epoch.value());
+  write_node(out, from);
+  write_node(out, to);
+  out.put(static_cast<std::uint8_t>(cause));
+  out.put(static_cast<std::uint8_t>(phase));
+  out.put(buckets);
+  out.put(flows_kept);
+  out.put(flows_lost);
+}
+
+std::pair<Epoch, ha::Move> read_move(Reader in) {
+  constexpr auto kLastPhase = static_cast<std::uint8_t>(ha::MovePhase::released);
+  ha::Move move;
+  const Epoch epoch(in.get<std::uint64_t>("move.epoch"));
+  move.from = read_node_or_none(in, "move.from");
+  move.to = read_node_or_none(in, "move.to");
+  move.cause = read_cause(in, "move.cause");
+  move.phase = static_cast<ha::MovePhase>(in.get_at_most<std::uint8_t>("move.phase", kLastPhase));
+  move.buckets = in.get<std::uint16_t>("move.buckets");
+  move.flows_kept = in.get<std::uint32_t>("move.flows_kept");
+  move.flows_lost = in.get<std::uint32_t>("move.flows_lost");
+  return {epoch, move};
+}
+
+// Inserts behind all that is there: keys come in ascending order, so no two records can claim the same key.
+template <class Map, class Entry>
+void append_ascending(Map& map, Entry entry, Reader& in, std::string_view field) {
+  if (in.failed()) return;
+  if (!map.empty() && !(map.rbegin()->first < entry.first)) return in.fail(field, "come out of order");
+  map.emplace_hint(map.end(), std::move(entry));
+}
+
+}  // namespace
+
+void write_cluster(Writer& out, const ha::Cluster& cluster) {
+  const auto& [epoch, members, nodes, vips, moves, cause] = cluster;
+  INVARIANT(nodes.size() <= kMaxNodeId && vips.size() <= kMaxVips && moves.size() <= kMaxMoves,
+            "the replicated state is within its bounds");
+  out.put(epoch.value());
+  write_node_set(out, members);
+  out.put(static_cast<std::uint8_t>(cause));
+  out.put(static_cast<std::uint8_t>(nodes.size()));
+  for (const auto& entry : nodes) {
+    out.record<std::uint16_t>([&] { write_node_record(out, entry.first, entry.second); });
+  }
+  out.put(static_cast<std::uint8_t>(vips.size()));
+  for (const ha::BucketTable& table : vips) {
+    out.record<std::uint32_t>([&] { write_table(out, table); });
+  }
+  out.put(static_cast<std::uint16_t>(moves.size()));
+  for (const auto& entry : moves) {
+    out.record<std::uint8_t>([&] { write_move(out, entry.first, entry.second); });
+  }
+}
+
+ha::Cluster read_cluster(Reader in) {
+  ha::Cluster cluster;
+  cluster.epoch = Epoch(in.get<std::uint64_t>("cluster.epoch"));
+  cluster.members = read_node_set(in, "cluster.members");
+  cluster.cause = read_cause(in, "cluster.cause");
+  const auto nodes = in.get_at_most<std::uint8_t>("cluster.nodes", kMaxNodeId);
+  for (std::size_t i = 0; i < nodes && !in.failed(); ++i) {
+    append_ascending(cluster.nodes, read_node_record(in.record<std::uint16_t>("node")), in, "cluster.nodes");
+  }
+  const auto vips = in.get_at_most<std::uint8_t>("cluster.vips", kMaxVips);
+  for (std::size_t i = 0; i < vips && !in.failed(); ++i) {
+    cluster.vips.push_back(read_table(in.record<std::uint32_t>("vip")));
+  }
+  const auto moves = in.get_at_most<std::uint16_t>("cluster.moves", kMaxMoves);
+  for (std::size_t i = 0; i < moves && !in.failed(); ++i) {
+    append_ascending(cluster.moves, read_move(in.record<std::uint8_t>("move")), in, "cluster.moves");
+  }
+  return cluster;
+}
+
+}  // namespace relais::wire

@@ -1,0 +1,142 @@
+// Random values within the core's bounds: see random_message.h.
+#include "random_message.h"
+
+#include <utility>
+
+namespace relais::wire {
+namespace {
+
+template <class T>
+T any(Prng& random) {
+  return static_cast<T>(random.next());
+}
+
+NodeId any_node(Prng& random) { return NodeId(static_cast<std::uint32_t>(random.between(1, kMaxNodeId))); }
+NodeId any_node_or_none(Prng& random) { return NodeId(static_cast<std::uint32_t>(random.between(0, kMaxNodeId))); }
+VipId any_vip(Prng& random) { return VipId(static_cast<std::uint8_t>(random.below(kMaxVips))); }
+Epoch any_epoch(Prng& random) { return Epoch(random.next()); }
+
+ha::BucketSet any_buckets(Prng& random) {
+  ha::BucketSet buckets;
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) buckets[bucket] = random.chance(300);
+  return buckets;
+}
+
+ha::Bucket any_bucket(Prng& random) {
+  ha::Bucket bucket{
+      .owner = any_node_or_none(random), .standby = any_node_or_none(random), .move = {}, .leftovers = {}};
+  if (random.chance(200)) bucket.move = any_epoch(random);
+  if (random.chance(200)) bucket.leftovers = NodeSet(random.next());
+  return bucket;
+}
+
+std::vector<std::uint16_t> any_weights(Prng& random) {
+  std::vector<std::uint16_t> weights(random.below(kMaxVips + 1));
+  for (std::uint16_t& weight : weights) weight = any<std::uint16_t>(random);
+  return weights;
+}
+
+ha::NodeRecord any_record(Prng& random) {
+  return {.drained = random.chance(500),
+          .grace = random.chance(500),
+          .weights = any_weights(random),
+          .incarnation = random.next(),
+          .config_hash = random.next(),
+          .heartbeat = random.next(),
+          .connections = any<std::uint32_t>(random)};
+}
+
+ha::Move any_move(Prng& random) {
+  return {.from = any_node_or_none(random),
+          .to = any_node_or_none(random),
+          .cause = static_cast<ha::Cause>(random.below(9)),
+          .phase = static_cast<ha::MovePhase>(random.below(4)),
+          .buckets = any<std::uint16_t>(random),
+          .flows_kept = any<std::uint32_t>(random),
+          .flows_lost = any<std::uint32_t>(random)};
+}
+
+void fill(Prng& random, ha::Heartbeat& body) {
+  body.sequence = random.next();
+  body.connections = any<std::uint32_t>(random);
+  body.members = NodeSet(random.next());
+  for (std::uint64_t i = random.below(17); i > 0; --i) {
+    body.acks.push_back({.node = any_node(random), .sequence = random.next()});
+  }
+}
+
+void fill(Prng& random, ha::Hello& body) {
+  body.incarnation = random.next();
+  body.attempt = any<std::uint32_t>(random);
+  body.config_hash = random.next();
+  body.epoch = any_epoch(random);
+  body.weights = any_weights(random);
+  body.version = std::string(random.below(65), 'v');
+  for (std::uint64_t i = random.below(kMaxVips + 1); i > 0; --i) body.leftovers.push_back(any_buckets(random));
+}
+
+void fill(Prng& random, ha::Snapshot& body) {
+  body.for_node = any_node_or_none(random);
+  body.incarnation = random.next();
+  body.attempt = any<std::uint32_t>(random);
+  body.forming = NodeSet(random.next());
+  body.cluster = random_cluster(random);
+}
+
+void fill(Prng& random, ha::Holding& body) { body.move = any_epoch(random); }
+
+void fill(Prng& random, ha::Released& body) { body = {.move = any_epoch(random), .flows = any<std::uint32_t>(random)}; }
+
+void fill(Prng& random, ha::Cleared& body) { body = {.vip = any_vip(random), .buckets = any_buckets(random)}; }
+
+void fill(Prng& random, ha::Suspect& body) { body = {.node = any_node(random), .sequence = random.next()}; }
+
+void fill(Prng& random, ha::GraceOver& body) { body.node = any_node(random); }
+
+void fill(Prng&, ha::Leaving&) {}
+
+void fill(Prng& random, ha::SetDrained& body) { body = {.node = any_node(random), .drained = random.chance(500)}; }
+
+void fill(Prng& random, ha::SetWeight& body) {
+  body = {.node = any_node(random), .vip = any_vip(random), .weight = any<std::uint16_t>(random)};
+}
+
+void fill(Prng& random, ha::Claimed& body) {
+  body = {.move = any_epoch(random), .detect_us = any<std::int64_t>(random), .takeover_us = any<std::int64_t>(random)};
+}
+
+template <std::size_t Index = 0>
+ha::Body any_body(Prng& random, std::size_t index) {
+  if constexpr (Index < kMessageTypes) {
+    if (index != Index) return any_body<Index + 1>(random, index);
+    std::variant_alternative_t<Index, ha::Body> body{};
+    fill(random, body);
+    return body;
+  } else {
+    INVARIANT(false, "a type of message");
+    return ha::Leaving{};
+  }
+}
+
+}  // namespace
+
+ha::Cluster random_cluster(Prng& random) {
+  ha::Cluster cluster;
+  cluster.epoch = any_epoch(random);
+  cluster.members = NodeSet(random.next());
+  cluster.cause = static_cast<ha::Cause>(random.below(9));
+  for (std::uint64_t i = random.below(20); i > 0; --i) cluster.nodes[any_node(random)] = any_record(random);
+  cluster.vips.resize(random.below(4));
+  for (ha::BucketTable& table : cluster.vips) {
+    for (ha::Bucket& bucket : table) bucket = any_bucket(random);
+  }
+  for (std::uint64_t i = random.below(10); i > 0; --i) cluster.moves[any_epoch(random)] = any_move(random);
+  return cluster;
+}
+
+ha::Message random_message(Prng& random, std::size_t index) {
+  const ha::ViewId view(random.next());
+  return {.view = view, .body = any_body(random, index)};
+}
+
+}  // namespace relais::wire
