@@ -1,0 +1,243 @@
+// Rules between settings.
+#include "daemon/config/check.h"
+
+#include "daemon/config/words.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace relais::config {
+
+namespace {
+
+constexpr std::size_t kMinNodes = 2;   // DESIGN: two to sixteen machines
+constexpr std::size_t kMaxLinks = 2;   // Corosync could do eight; two survive any single cable or switch
+
+using DraftNodes = std::vector<DraftNode>;
+using DraftVips = std::vector<DraftVip>;
+
+constexpr Position kFileStart{1, 1};   // where to report what is nowhere in the file
+
+std::string in_line(Position at) { return "line " + std::to_string(at.line); }
+
+// Values that may stand only once in the file, with who has them.
+template <class T>
+class Claims {
+ public:
+  explicit Claims(Errors& errors) : errors_(errors) {}
+
+  // `what` names the claim for the message of a later one: "the address of node n1".
+  void claim(const T& value, std::string_view shown, std::string what, Position at) {
+    const auto [first, is_new] = claims_.try_emplace(value, Claim{std::move(what), at});
+    if (is_new) return;
+    errors_.push_back({at, std::string(shown) + " is already " + first->second.what + " (" + in_line(first->second.at) + ")",
+                       "use each only once"});
+  }
+
+ private:
+  struct Claim {
+    std::string what;
+    Position at;
+  };
+  std::map<T, Claim> claims_;
+  Errors& errors_;
+};
+
+std::string node_label(const DraftNode& node) {
+  return node.name ? "node " + node.name->value : "the node of " + in_line(node.at);
+}
+
+std::string vip_label(const DraftVip& vip) { return vip.name ? "VIP " + vip.name->value : "the VIP of " + in_line(vip.at); }
+
+void check_node_count(const Draft& draft, const DraftNodes& nodes, Errors& errors) {
+  const std::size_t count = nodes.size();
+  if (count < kMinNodes || count > kMaxNodes) {
+    errors.push_back({count == 0 ? kFileStart : nodes[std::min(count - 1, kMaxNodes)].at,
+                      "the file has " + std::to_string(count) + (count == 1 ? " node" : " nodes") + ", a cluster has 2 to 16",
+                      "write [[node]] once for each machine"});
+  }
+  if (draft.two_node && draft.two_node->value != TwoNode::none && count != 2) {
+    errors.push_back({draft.two_node->at, "\"two_node\" is for exactly two nodes, the file has " + std::to_string(count),
+                      "leave it out: three nodes and more decide by majority"});
+  }
+}
+
+void check_vip_count(const DraftVips& vips, Errors& errors) {
+  if (!vips.empty() && vips.size() <= kMaxVips) return;
+  errors.push_back({vips.empty() ? kFileStart : vips[kMaxVips].at,
+                    "the file has " + std::to_string(vips.size()) + " VIPs, a cluster has 1 to 16",
+                    "write [[vip]] once for each address that the nodes share"});
+}
+
+void check_unique_names(const DraftNodes& nodes, const DraftVips& vips, Errors& errors) {
+  Claims<std::int64_t> ids(errors);
+  Claims<std::string> node_names(errors);
+  for (const DraftNode& node : nodes) {
+    if (node.id) ids.claim(node.id->value, "id " + std::to_string(node.id->value), "that of " + node_label(node), node.id->at);
+    if (node.name) node_names.claim(node.name->value, "\"" + node.name->value + "\"", "a node's name", node.name->at);
+  }
+  Claims<std::string> vip_names(errors);
+  for (const DraftVip& vip : vips) {
+    if (vip.name) vip_names.claim(vip.name->value, "\"" + vip.name->value + "\"", "a VIP's name", vip.name->at);
+  }
+}
+
+void claim_links(const DraftNode& node, Claims<IpAddress>& addresses) {
+  if (!node.links) return;
+  bool front_is_used = false;
+  for (std::size_t link = 0; link < node.links->value.size(); ++link) {
+    const Setting<IpAddress>& address = node.links->value[link];
+    if (!address) continue;
+    // A machine with one network card has its heartbeat there too: one link may be the node's own front address.
+    const bool is_front = (node.address && node.address->value == address->value) ||
+                          (node.address6 && node.address6->value == address->value);
+    if (is_front && !std::exchange(front_is_used, true)) continue;
+    addresses.claim(address->value, address->value.to_string(), "link " + std::to_string(link) + " of " + node_label(node),
+                    address->at);
+  }
+}
+
+void check_unique_addresses(const DraftNodes& nodes, const DraftVips& vips, Errors& errors) {
+  Claims<IpAddress> addresses(errors);
+  const auto claim = [&](const Setting<IpAddress>& address, const std::string& whose) {
+    if (address) addresses.claim(address->value, address->value.to_string(), "the address of " + whose, address->at);
+  };
+  for (const DraftNode& node : nodes) {
+    claim(node.address, node_label(node));
+    claim(node.address6, node_label(node));
+  }
+  for (const DraftNode& node : nodes) claim_links(node, addresses);
+  for (const DraftVip& vip : vips) claim(vip.address, vip_label(vip));
+}
+
+// Link k of all nodes must have one family: knet cannot mix them.
+void check_link_families(const DraftNode& first, const DraftNode& other, Errors& errors) {
+  const auto& model = first.links->value;
+  const auto& links = other.links->value;
+  for (std::size_t link = 0; link < std::min(model.size(), links.size()); ++link) {
+    if (!model[link] || !links[link] || model[link]->value.family() == links[link]->value.family()) continue;
+    errors.push_back({links[link]->at, "link " + std::to_string(link) + " of " + node_label(other) +
+                                           " is not of the same address family as that of " + node_label(first),
+                      "use IPv4 or IPv6 for the same link on all nodes"});
+  }
+}
+
+void check_links(const DraftNodes& nodes, Errors& errors) {
+  const DraftNode* first = nullptr;
+  for (const DraftNode& node : nodes) {
+    if (!node.links) continue;
+    const std::size_t count = node.links->value.size();
+    if (count < 1 || count > kMaxLinks) {
+      errors.push_back({node.links->at, node_label(node) + " has " + std::to_string(count) + " links",
+                        "give it one or two heartbeat addresses; two survive a broken cable"});
+      continue;
+    }
+    if (first == nullptr) first = &node;
+    if (count != first->links->value.size()) {
+      errors.push_back({node.links->at, node_label(node) + " has " + std::to_string(count) + " of " +
+                                            std::to_string(first->links->value.size()) + " links that " + node_label(*first) +
+                                            " has", "give every node the same number of links"});
+    }
+    check_link_families(*first, node, errors);
+  }
+}
+
+void check_interfaces(const Draft& draft, Errors& errors) {
+  if (draft.has_default_interface) return;
+  for (const DraftNode& node : *draft.nodes) {
+    if (node.has_interface) continue;
+    errors.push_back({node.at, node_label(node) + " has no front interface",
+                      "add \"interface\" here, or once for all nodes in [defaults]"});
+  }
+}
+
+std::int64_t weight_of(const Draft& draft, const DraftVip& vip, const DraftNode& node) {
+  for (const DraftWeight& entry : vip.weights) {
+    if (node.name && entry.node.value == node.name->value) return value_or<std::int64_t>(entry.weight, 1);
+  }
+  return value_or(node.weight, value_or<std::int64_t>(draft.default_weight, 1));
+}
+
+void check_weight_names(const DraftNodes& nodes, const DraftVip& vip, Errors& errors) {
+  std::vector<std::string_view> names;
+  for (const DraftNode& node : nodes) {
+    if (!node.name) return;   // it may be the one that is meant
+    names.push_back(node.name->value);
+  }
+  for (const DraftWeight& entry : vip.weights) {
+    if (std::ranges::find(names, entry.node.value) != names.end()) continue;
+    errors.push_back({entry.node.at, "\"" + entry.node.value + "\" in [vip.weights] is no node of this file",
+                      suggestion(entry.node.value, names)});
+  }
+}
+
+void check_total_weight(const Draft& draft, const DraftVip& vip, Errors& errors) {
+  const bool all_zero = !draft.nodes->empty() && std::ranges::all_of(*draft.nodes, [&](const DraftNode& node) {
+    return weight_of(draft, vip, node) == 0;
+  });
+  if (!all_zero) return;
+  errors.push_back({vip.at, "every node has weight 0 for " + vip_label(vip) + ", so nobody would answer",
+                    "give at least one node a weight of 1 or more"});
+}
+
+Node build_node(const Draft& draft, const DraftNode& from) {
+  Node node;
+  node.id = NodeId(static_cast<std::uint32_t>(from.id->value));
+  node.name = from.name->value;
+  node.address = from.address->value;
+  if (from.address6) node.address6 = from.address6->value;
+  for (const Setting<IpAddress>& link : from.links->value) node.links.push_back(link->value);
+  node.interface = from.interface ? from.interface->value : draft.default_interface->value;
+  node.xdp = value_or(from.xdp, value_or(draft.default_xdp, XdpMode::automatic));
+  return node;
+}
+
+Vip build_vip(const Draft& draft, const DraftVip& from) {
+  Vip vip;
+  vip.name = from.name->value;
+  vip.address = from.address->value;
+  vip.mac = from.mac->value;
+  for (const DraftNode& node : *draft.nodes) {
+    vip.weights[NodeId(static_cast<std::uint32_t>(node.id->value))] =
+        static_cast<std::uint16_t>(weight_of(draft, from, node));
+  }
+  return vip;
+}
+
+}  // namespace
+
+void check_rules(const Draft& draft, Errors& errors) {
+  const DraftNodes nodes = draft.nodes.value_or(DraftNodes{});
+  const DraftVips vips = draft.vips.value_or(DraftVips{});
+  check_unique_names(nodes, vips, errors);
+  check_unique_addresses(nodes, vips, errors);
+  check_links(nodes, errors);
+  if (draft.vips) check_vip_count(vips, errors);
+  if (!draft.nodes) return;
+  check_node_count(draft, nodes, errors);
+  check_interfaces(draft, errors);
+  for (const DraftVip& vip : vips) {
+    check_weight_names(nodes, vip, errors);
+    check_total_weight(draft, vip, errors);
+  }
+}
+
+Cluster build_cluster(const Draft& draft) {
+  Cluster cluster;
+  cluster.name = draft.name->value;
+  cluster.key_file = draft.key_file->value;
+  cluster.state_directory = value_or<std::string>(draft.state_directory, "/var/lib/relais");
+  cluster.control_socket = value_or<std::string>(draft.control_socket, "/run/relais/relaisd.sock");
+  if (draft.metrics_listen) cluster.metrics_listen = draft.metrics_listen->value;
+  cluster.timing.preset = value_or(draft.preset, TimingPreset::normal);
+  cluster.timing.grace = std::chrono::seconds(value_or<std::int64_t>(draft.grace_s, 10));
+  cluster.timing.drain_limit = std::chrono::seconds(value_or<std::int64_t>(draft.drain_limit_s, 3600));
+  cluster.two_node = value_or(draft.two_node, TwoNode::none);
+  for (const DraftNode& node : *draft.nodes) cluster.nodes.push_back(build_node(draft, node));
+  std::ranges::sort(cluster.nodes, {}, &Node::id);
+  for (const DraftVip& vip : *draft.vips) cluster.vips.push_back(build_vip(draft, vip));
+  return cluster;
+}
+
+}  // namespace relais::config
