@@ -1,0 +1,95 @@
+// The data plane of one interface: BPF programs and maps, pinned so that they outlive the daemon.
+#pragma once
+
+#include "base/address.h"
+#include "base/bucket_state.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unique_fd.h"
+#include "netfilter/loader/attach.h"
+#include "netfilter/loader/map_set.h"
+#include "netfilter/loader/mapped_array.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace relais::netfilter {
+
+struct DataPlaneSettings {
+  IfIndex interface;
+  MacAddress own_mac;               // of the interface
+  SipKey key;                       // of the cluster: decides the bucket of a client
+  std::vector<VipSettings> vips;    // position = VipId; at most kMaxVips
+  AttachChoice choice = AttachChoice::automatic;
+  std::string pin_directory;        // in a BPF file system, e.g. /sys/fs/bpf/relais/eth0; one per interface
+};
+
+struct BucketPackets {
+  std::uint64_t passed = 0;
+  std::uint64_t dropped = 0;
+  bool operator==(const BucketPackets&) const = default;
+};
+
+// Packets since the maps were made; they survive restarts of the daemon.
+struct Counters {
+  std::vector<std::pair<std::string_view, std::uint64_t>> verdicts;    // by name, e.g. "pass_serve"
+  std::vector<std::array<BucketPackets, kBuckets>> buckets;            // by VipId
+};
+
+// Sole owner of the way to the programs. Destruction leaves everything in place and running, under the last states until the
+// lease ends; detach() removes it. One per interface. Not thread-safe.
+class DataPlane {
+ public:
+  // Loads and attaches. A predecessor's set is fenced before anything else: its lease ends, what it served or adopted becomes
+  // leftover. Then maps of the same layout are kept (counters and leftovers survive), programs are replaced atomically.
+  // Afterwards the lease is "not at all" and every state is foreign or leftover.
+  // Order for the caller: the addresses of VIPs may be on the interface only while a DataPlane that knows them is attached, so
+  // open() first and add addresses then; remove those of pinned_vips() that are not wanted any more *before* open().
+  // Errors: not root, no BPF file system, the kernel or the interface refuses.
+  static Result<DataPlane> open(const DataPlaneSettings& settings);
+
+  // Cannot fail. Buckets that answer less are stored before those that answer more (netfilter/plan/stores.h).
+  void set_states(VipId vip, const BucketStates& states);
+  BucketStates states(VipId vip) const;
+
+  // From `until` on nothing of a VIP's is accepted or sent. Instant{} is "not at all".
+  void set_lease(Instant until);
+  void revoke_lease() { set_lease(Instant{}); }
+  Instant lease() const;
+
+  Result<Counters> counters() const;
+
+  AttachMode mode() const { return mode_; }
+  const std::vector<Refusal>& refusals() const { return refusals_; }
+  // Why not a better mode, in one line; empty if native (or chosen).
+  std::string why() const;
+
+  // Removes programs and pins. The VIPs' addresses must be off the interface before, or the stack answers everybody.
+  Result<> detach();
+
+ private:
+  DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets, MappedArray<std::uint64_t> lease);
+
+  std::string pin_directory_;
+  IfIndex interface_;
+  std::size_t vips_ = 0;
+  MappedArray<std::uint32_t> buckets_;
+  MappedArray<std::uint64_t> lease_;
+  UniqueFd verdicts_;
+  UniqueFd bucket_packets_;
+  AttachMode mode_ = AttachMode::tc;
+  std::vector<Refusal> refusals_;
+};
+
+// The VIPs that a predecessor's programs know; empty if there is none.
+std::vector<IpAddress> pinned_vips(const std::string& pin_directory);
+
+// What DataPlane::detach() does, without a DataPlane: after a daemon that will not come back. Nothing there: fine.
+Result<> remove_data_plane(const std::string& pin_directory, IfIndex interface);
+
+}  // namespace relais::netfilter
