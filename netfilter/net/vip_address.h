@@ -1,0 +1,22 @@
+// VIP addresses on an interface: /32 and /128, without duplicate address detection (every node has the same address), and for
+// IPv6 deprecated, so that the node itself never picks a VIP as the source of what it sends outward.
+#pragma once
+
+#include "base/address.h"
+#include "base/ids.h"
+#include "base/result.h"
+
+#include <vector>
+
+namespace relais::netfilter {
+
+// There already: fine; one that failed duplicate address detection is put right. The interface must be up for IPv6.
+Result<> add_vip_address(IfIndex interface, const IpAddress& address);
+
+// Not there: fine.
+Result<> remove_vip_address(IfIndex interface, const IpAddress& address);
+
+// All addresses of the interface, of any prefix length.
+Result<std::vector<IpAddress>> list_addresses(IfIndex interface);
+
+}  // namespace relais::netfilter
