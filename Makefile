@@ -30,11 +30,11 @@ deps: ## install the Debian 12 packages that relais needs (root; does nothing wh
 	@scripts/deps
 
 build: ## build everything into build/ (build-asan/ with SANITIZE=1)
-	@$(CONFIGURE) >$(BUILD).configure.log 2>&1 || { cat $(BUILD).configure.log; exit 1; }
-	@mv $(BUILD).configure.log $(BUILD)/configure.log
+	@mkdir -p $(BUILD)
+	@$(CONFIGURE) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
 	@cmake --build $(BUILD) -j $(JOBS)
 
-run: deps build ## install, build, start three nodes, show a crash, a return and a drain; leaves the cluster running (root)
+run: deps build ## install, build, start three nodes, show a crash, a return, a drain; leaves them running (root)
 	@lab/demo
 
 test: deps build ## install, build, run every test: pure ones, then those that need root, then the lab (root)

@@ -1,3 +1,4 @@
+// Text to addresses and back: inet_pton and inet_ntop do the work.
 #include "base/address.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-// INVARIANT: a programmer's error ends the process, in release builds too. Dying is safe, because peers take over; lying
-// is not.
+// INVARIANT: a programmer's error ends the process, in release builds too. Dying is safe, because peers take over;
+// lying is not.
 #pragma once
 
 #include <cstdio>
