@@ -1,6 +1,7 @@
-/* Map `buckets`: ARRAY[RELAIS_MAX_VIPS * RELAIS_BUCKETS] of __u32, mmap-able; index = VIP number * RELAIS_BUCKETS + bucket.
- * A value says what a node does with packets of one bucket of a VIP's clients: DESIGN "Data plane". base/bucket_state.h has
- * the same numbers (the loader checks it). 0 is the state of a map that nobody has filled yet: answer nothing. */
+/* Map `buckets`: ARRAY[RELAIS_MAX_VIPS * RELAIS_BUCKETS] of __u32, mmap-able; index = VIP number * RELAIS_BUCKETS +
+ * bucket. A value says what a node does with packets of one bucket of a VIP's clients: DESIGN "Data plane".
+ * base/bucket_state.h has the same numbers (the loader checks it). 0 is the state of a map that nobody has filled
+ * yet: answer nothing. */
 #ifndef RELAIS_ABI_BUCKET_STATE_H
 #define RELAIS_ABI_BUCKET_STATE_H
 
@@ -14,9 +15,13 @@ enum relais_bucket_state {
   RELAIS_SERVE = 4,    /* owner */
 };
 
-enum { RELAIS_BUCKET_SLOTS = RELAIS_MAX_VIPS * RELAIS_BUCKETS };
+enum {
+  RELAIS_BUCKET_SLOTS = RELAIS_MAX_VIPS * RELAIS_BUCKETS
+};
 
 /* The kernel lays ARRAY values out in steps of 8 bytes, whatever their size: where a mapped value is. */
-enum { RELAIS_MAPPED_STRIDE = 8 };
+enum {
+  RELAIS_MAPPED_STRIDE = 8
+};
 
 #endif

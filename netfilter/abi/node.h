@@ -1,4 +1,5 @@
-/* Settings that are fixed when the programs are loaded (read-only data, so the compiler and the verifier see constants). */
+/* Settings that are fixed when the programs are loaded (read-only data, so the compiler and the verifier see
+ * constants). */
 #ifndef RELAIS_ABI_NODE_H
 #define RELAIS_ABI_NODE_H
 

@@ -1,5 +1,5 @@
-/* Maps `vips4` and `vips6`: HASH, address of a VIP (network order) -> its number and its cluster MAC.
- * Two maps, because a 4-byte key is looked up in half the time of a 16-byte one and every received packet pays for it. */
+/* Maps `vips4` and `vips6`: HASH, address of a VIP (network order) -> its number and its cluster MAC. Two maps,
+ * because a 4-byte key is looked up in half the time of a 16-byte one and every received packet pays for it. */
 #ifndef RELAIS_ABI_VIP_H
 #define RELAIS_ABI_VIP_H
 

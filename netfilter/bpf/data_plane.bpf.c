@@ -12,7 +12,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Two words instead of six bytes: the packet path. Both sides are aligned to 2 bytes at least; packets need no more. */
+/* Two words instead of six bytes: the packet path. Both sides are aligned to 2 bytes at least; packets need no more.
+ * */
 static __always_inline void make_own(struct ethhdr *ethernet)
 {
   *(__u32 *)ethernet->h_dest = *(const volatile __u32 *)node.own_mac;
@@ -41,8 +42,9 @@ int relais_xdp(struct xdp_md *context)
   return XDP_PASS;
 }
 
-/* Companion of relais_xdp. With native XDP on veth the packet type was set by the sender and stays "multicast" although the
- * frame now has this NIC's MAC; TCP drops such packets silently (ping and UDP work). Real NICs set the type after XDP. */
+/* Companion of relais_xdp. With native XDP on veth the packet type was set by the sender and stays "multicast"
+ * although the frame now has this NIC's MAC; TCP drops such packets silently (ping and UDP work). Real NICs set the
+ * type after XDP. */
 SEC("tc")
 int relais_tc_host(struct __sk_buff *skb)
 {
@@ -58,12 +60,15 @@ int relais_tc_host(struct __sk_buff *skb)
 SEC("tc")
 int relais_tc_ingress(struct __sk_buff *skb)
 {
-  enum { HEADERS = 256 }; /* Ethernet, IPv6, extensions of usual size, ICMP error with the header that it quotes */
+  enum {
+    HEADERS = 256
+  }; /* Ethernet, IPv6, extensions of usual size, ICMP error with the header that it quotes */
   enum relais_verdict verdict;
 
   if (skb->vlan_present)
     return TC_UNSPECIFIED;
-  bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS); /* if it fails, less can be read: dropped as malformed */
+  /* If it fails, less can be read, and what is a VIP's is dropped as malformed. */
+  bpf_skb_pull_data(skb, skb->len < HEADERS ? skb->len : HEADERS);
   verdict = decide(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
   if (is_drop(verdict))
     return TC_SHOT;

@@ -1,6 +1,7 @@
-/* What leaves with a VIP as its sender. ARP and NDP must tell the cluster MAC, requests as well as replies: a neighbour learns
- * from both, and one that has learnt this node's own MAC talks to this node alone. Everything else leaves only under a valid
- * lease: what was accepted before its end may sit in a socket or a retransmission timer for long. */
+/* What leaves with a VIP as its sender. ARP and NDP must tell the cluster MAC, requests as well as replies: a
+ * neighbour learns from both, and one that has learnt this node's own MAC talks to this node alone. Everything else
+ * leaves only under a valid lease: what was accepted before its end may sit in a socket or a retransmission timer for
+ * long. */
 #ifndef RELAIS_BPF_EGRESS_H
 #define RELAIS_BPF_EGRESS_H
 
@@ -62,9 +63,10 @@ static __always_inline int egress_arp(struct __sk_buff *skb)
 }
 
 /* Replaces the MAC in the option at `offset` and mends the checksum of the message. */
-static __always_inline void rewrite_link_address(struct __sk_buff *skb, __u32 offset, struct link_address_option *option,
-                                                 const struct relais_vip *vip)
+static __always_inline void rewrite_link_address(struct __sk_buff *skb, __u32 offset,
+                                                 const struct link_address_option *option, const struct relais_vip *vip)
 {
+  const __u32 checksum_offset = IPV6_PAYLOAD_OFFSET + __builtin_offsetof(struct neighbour_message, checksum);
   __u32 from[2] = {};
   __u32 to[2] = {};
   __s64 difference;
@@ -72,13 +74,13 @@ static __always_inline void rewrite_link_address(struct __sk_buff *skb, __u32 of
   __builtin_memcpy(from, option->mac, MAC_LENGTH);
   __builtin_memcpy(to, vip->cluster_mac, MAC_LENGTH);
   difference = bpf_csum_diff(from, sizeof(from), to, sizeof(to), 0);
-  bpf_l4_csum_replace(skb, IPV6_PAYLOAD_OFFSET + __builtin_offsetof(struct neighbour_message, checksum), 0, difference, 0);
+  bpf_l4_csum_replace(skb, checksum_offset, 0, difference, 0);
   bpf_skb_store_bytes(skb, offset + __builtin_offsetof(struct link_address_option, mac), to, MAC_LENGTH, 0);
   count_verdict(RELAIS_EGRESS_REWRITTEN);
 }
 
-/* An advertisement speaks for its target, a solicitation for its source. The option may be absent (a probe's answer), or
- * follow others (a nonce): look at the first four. */
+/* An advertisement speaks for its target, a solicitation for its source. The option may be absent (a probe's answer),
+ * or follow others (a nonce): look at the first four. */
 static __always_inline int egress_neighbour(struct __sk_buff *skb, const struct ipv6hdr *ip, __u8 type)
 {
   struct neighbour_message message;

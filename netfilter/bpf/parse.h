@@ -1,5 +1,6 @@
-/* From a frame to what a verdict needs to know of it. Reads headers only, within the linear part of the frame.
- * A frame is judged by its destination *address*, never by its destination MAC: a poisoned neighbour would bypass ownership. */
+/* From a frame to what a verdict needs to know of it. Reads headers only, within the linear part of the frame. A
+ * frame is judged by its destination *address*, never by its destination MAC: a poisoned neighbour would bypass
+ * ownership. */
 #ifndef RELAIS_BPF_PARSE_H
 #define RELAIS_BPF_PARSE_H
 

@@ -44,7 +44,9 @@ enum {
   TCP_FLAG_BYTE_ACK = 0x10,
 };
 
-enum { MAC_LENGTH = 6 };
+enum {
+  MAC_LENGTH = 6
+};
 
 /* Let later filters run, accept if there is none; drop. (linux/pkt_cls.h) */
 enum {

@@ -1,6 +1,7 @@
-/* SipHash-1-3 of one client address: the BPF twin of base/siphash.h, bound to it by tests/unit/netfilter/siphash_vectors.h.
- * Unrolled for exactly 4 and 16 bytes: this is the packet path, and a loop over bytes costs three times as much.
- * Source: Aumasson & Bernstein, "SipHash: a fast short-input PRF", with c = 1, d = 3. */
+/* SipHash-1-3 of one client address: the BPF twin of base/siphash.h, bound to it by
+ * tests/unit/netfilter/siphash_vectors.h. Unrolled for exactly 4 and 16 bytes: this is the packet path, and a loop
+ * over bytes costs three times as much. Source: Aumasson & Bernstein, "SipHash: a fast short-input PRF", with c = 1,
+ * d = 3. */
 #ifndef RELAIS_BPF_SIPHASH_H
 #define RELAIS_BPF_SIPHASH_H
 

@@ -1,9 +1,9 @@
 /* "A local socket has it": DESIGN "Data plane". For packets of buckets in which another node may have the connection.
  *
- * A connection, a TIME_WAIT entry: ours. A request socket (we sent a SYN-ACK) is ours only if the packet answers *that* SYN-ACK:
- * a SYN retransmitted while its bucket moved makes a request socket on two nodes, and the one that takes the answer to the
- * other's SYN-ACK for its own resets the client. With SYN cookies there is no socket at all; the listener knows its cookies.
- * A listener alone is nothing: every node has it. */
+ * A connection, a TIME_WAIT entry: ours. A request socket (we sent a SYN-ACK) is ours only if the packet answers *that*
+ * SYN-ACK: a SYN retransmitted while its bucket moved makes a request socket on two nodes, and the one that takes the
+ * answer to the other's SYN-ACK for its own resets the client. With SYN cookies there is no socket at all; the listener
+ * knows its cookies. A listener alone is nothing: every node has it. */
 #ifndef RELAIS_BPF_SOCKET_H
 #define RELAIS_BPF_SOCKET_H
 
@@ -14,7 +14,7 @@ struct segment {
   __be16 client_port;
   __be16 vip_port;
   __u8 flags;
-  __u32 our_first_number; /* the sequence number that our SYN-ACK must have had for this packet to answer or to quote it */
+  __u32 our_first_number; /* that our SYN-ACK must have had for this packet to answer it, or to quote it */
 };
 
 /* 0 if the header is truncated. */

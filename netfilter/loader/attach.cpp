@@ -1,4 +1,5 @@
-// XDP by a pinned bpf_link (nobody else can replace it), tc by filters of fixed priority and handle on clsact (replaced in place).
+// XDP by a pinned bpf_link (nobody else can replace it), tc by filters of fixed priority and handle on clsact
+// (replaced in place).
 #include "netfilter/loader/attach.h"
 
 #include "base/unique_fd.h"
@@ -29,8 +30,9 @@ Result<> attach_filter(IfIndex interface, bpf_tc_attach_point point, int program
               .priority = kFilterPriority);
   const int result = bpf_tc_attach(&hook, &options);
   if (result == 0) return {};
-  return log.error(point == BPF_TC_INGRESS ? "cannot attach to tc ingress" : "cannot attach to tc egress", result,
-                   "see what is there: tc qdisc show, tc filter show; an old `ingress` qdisc must make room for clsact");
+  return log.error(
+      point == BPF_TC_INGRESS ? "cannot attach to tc ingress" : "cannot attach to tc egress", result,
+      "see what is there: tc qdisc show, tc filter show; an old `ingress` qdisc must make room for clsact");
 }
 
 Result<> detach_filter(IfIndex interface, bpf_tc_attach_point point) {
@@ -104,7 +106,8 @@ std::span<const AttachMode> modes_to_try(AttachChoice choice) {
 
 // tc decides while XDP programs come and go, so that the stack never sees an undecided frame.
 Result<Attached> attach_afresh(const Hooks& hooks, const Programs& programs, AttachChoice choice) {
-  if (auto covered = attach_filter(hooks.interface, BPF_TC_INGRESS, programs.tc_ingress); !covered) return covered.error();
+  if (auto covered = attach_filter(hooks.interface, BPF_TC_INGRESS, programs.tc_ingress); !covered)
+    return covered.error();
   remove_link(hooks);
   Attached attached;
   for (const AttachMode mode : modes_to_try(choice)) {
@@ -118,9 +121,9 @@ Result<Attached> attach_afresh(const Hooks& hooks, const Programs& programs, Att
     }
     attached.refusals.push_back({mode, *refusal});
   }
-  return Error{.what = "the interface refuses " + std::string(to_string(attached.mode)) + ": " +
-                       attached.refusals.back().reason,
-               .way_out = "set xdp = \"auto\" to let the next best way be used"};
+  return Error{
+      .what = "the interface refuses " + std::string(to_string(attached.mode)) + ": " + attached.refusals.back().reason,
+      .way_out = "set xdp = \"auto\" to let the next best way be used"};
 }
 
 }  // namespace
@@ -150,7 +153,8 @@ Result<Attached> attach(const Hooks& hooks, const Programs& programs, AttachChoi
   if (!link || attached_mode(hooks.interface) != best || bpf_link_update(link.get(), programs.xdp, nullptr) != 0) {
     return attach_afresh(hooks, programs, choice);
   }
-  if (auto companion = attach_filter(hooks.interface, BPF_TC_INGRESS, programs.tc_host); !companion) return companion.error();
+  if (auto companion = attach_filter(hooks.interface, BPF_TC_INGRESS, programs.tc_host); !companion)
+    return companion.error();
   return Attached{.mode = best, .refusals = {}};
 }
 

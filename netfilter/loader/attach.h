@@ -28,20 +28,20 @@ struct Refusal {
 
 struct Attached {
   AttachMode mode = AttachMode::native;
-  std::vector<Refusal> refusals;   // of the better modes
+  std::vector<Refusal> refusals;  // of the better modes
 };
 
 // Descriptors of loaded programs; not owned.
 struct Programs {
-  int xdp = -1;           // decides
-  int tc_host = -1;       // companion of xdp: packet type
-  int tc_ingress = -1;    // decides, where there is no XDP
+  int xdp = -1;         // decides
+  int tc_host = -1;     // companion of xdp: packet type
+  int tc_ingress = -1;  // decides, where there is no XDP
   int tc_egress = -1;
 };
 
 struct Hooks {
   IfIndex interface;
-  std::string xdp_link;   // path of the pinned link
+  std::string xdp_link;  // path of the pinned link
 };
 
 // True if the interface had no clsact qdisc and now has ours.

@@ -11,7 +11,8 @@
 namespace relais::netfilter {
 namespace {
 
-constexpr std::string_view kWayOut = "mount it: mount -t bpf bpf /sys/fs/bpf; within `ip netns exec` it is hidden, use nsenter --net=";
+constexpr std::string_view kWayOut =
+    "mount it: mount -t bpf bpf /sys/fs/bpf; within `ip netns exec` it is hidden, use nsenter --net=";
 
 bool is_bpf_file_system(const std::string& path) {
   struct statfs info {};

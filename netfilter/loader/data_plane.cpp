@@ -1,4 +1,5 @@
-// Opens in this order: fence the predecessor, load, fill (new maps before any program uses them), attach, swap pin directories.
+// Opens in this order: fence the predecessor, load, fill (new maps before any program uses them), attach, swap pin
+// directories.
 #include "netfilter/loader/data_plane.h"
 
 #include "base/invariant.h"
@@ -29,10 +30,9 @@ struct SkeletonDeleter {
 };
 using Skeleton = std::unique_ptr<data_plane, SkeletonDeleter>;
 
-constexpr std::array<std::string_view, RELAIS_VERDICTS> kVerdictNames = {
-    "none",
+constexpr std::array<std::string_view, RELAIS_VERDICTS> kVerdictNames = {"none",
 #define RELAIS_VERDICT_NAME(upper, lower) #lower,
-    RELAIS_VERDICT_LIST(RELAIS_VERDICT_NAME)
+                                                                         RELAIS_VERDICT_LIST(RELAIS_VERDICT_NAME)
 #undef RELAIS_VERDICT_NAME
 };
 
@@ -121,7 +121,8 @@ Result<std::vector<relais_bucket_packets>> read_bucket_packets(int fd, std::size
   std::uint32_t next = 0;
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   const int result = bpf_map_lookup_batch(fd, nullptr, &next, keys.data(), values.data(), &count, &options);
-  if (result != 0 && !(result == -ENOENT && count == slots)) return system_error("cannot read the bucket counters", -result);
+  if (result != 0 && !(result == -ENOENT && count == slots))
+    return system_error("cannot read the bucket counters", -result);
   return values;
 }
 
@@ -235,7 +236,8 @@ Result<> DataPlane::detach() {
 
 std::vector<IpAddress> pinned_vips(const std::string& pin_directory) {
   std::vector<IpAddress> addresses;
-  for (const VipTable& table : MapSet::open_pinned(maps_directory(pin_directory)).tables()) addresses.push_back(table.address);
+  for (const VipTable& table : MapSet::open_pinned(maps_directory(pin_directory)).tables())
+    addresses.push_back(table.address);
   return addresses;
 }
 

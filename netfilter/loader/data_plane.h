@@ -22,11 +22,11 @@ namespace relais::netfilter {
 
 struct DataPlaneSettings {
   IfIndex interface;
-  MacAddress own_mac;               // of the interface
-  SipKey key;                       // of the cluster: decides the bucket of a client
-  std::vector<VipSettings> vips;    // position = VipId; at most kMaxVips
+  MacAddress own_mac;             // of the interface
+  SipKey key;                     // of the cluster: decides the bucket of a client
+  std::vector<VipSettings> vips;  // position = VipId; at most kMaxVips
   AttachChoice choice = AttachChoice::automatic;
-  std::string pin_directory;        // in a BPF file system, e.g. /sys/fs/bpf/relais/eth0; one per interface
+  std::string pin_directory;  // in a BPF file system, e.g. /sys/fs/bpf/relais/eth0; one per interface
 };
 
 struct BucketPackets {
@@ -37,20 +37,20 @@ struct BucketPackets {
 
 // Packets since the maps were made; they survive restarts of the daemon.
 struct Counters {
-  std::vector<std::pair<std::string_view, std::uint64_t>> verdicts;    // by name, e.g. "pass_serve"
-  std::vector<std::array<BucketPackets, kBuckets>> buckets;            // by VipId
+  std::vector<std::pair<std::string_view, std::uint64_t>> verdicts;  // by name, e.g. "pass_serve"
+  std::vector<std::array<BucketPackets, kBuckets>> buckets;          // by VipId
 };
 
-// Sole owner of the way to the programs. Destruction leaves everything in place and running, under the last states until the
-// lease ends; detach() removes it. One per interface. Not thread-safe.
+// Sole owner of the way to the programs. Destruction leaves everything in place and running, under the last states
+// until the lease ends; detach() removes it. One per interface. Not thread-safe.
 class DataPlane {
  public:
-  // Loads and attaches. A predecessor's set is fenced before anything else: its lease ends, what it served or adopted becomes
-  // leftover. Then maps of the same layout are kept (counters and leftovers survive), programs are replaced atomically.
-  // Afterwards the lease is "not at all" and every state is foreign or leftover.
-  // Order for the caller: the addresses of VIPs may be on the interface only while a DataPlane that knows them is attached, so
-  // open() first and add addresses then; remove those of pinned_vips() that are not wanted any more *before* open().
-  // Errors: not root, no BPF file system, the kernel or the interface refuses.
+  // Loads and attaches. A predecessor's set is fenced before anything else: its lease ends, what it served or adopted
+  // becomes leftover. Then maps of the same layout are kept (counters and leftovers survive), programs are replaced
+  // atomically. Afterwards the lease is "not at all" and every state is foreign or leftover. Order for the caller:
+  // the addresses of VIPs may be on the interface only while a DataPlane that knows them is attached, so open() first
+  // and add addresses then; remove those of pinned_vips() that are not wanted any more *before* open(). Errors: not
+  // root, no BPF file system, the kernel or the interface refuses.
   static Result<DataPlane> open(const DataPlaneSettings& settings);
 
   // Cannot fail. Buckets that answer less are stored before those that answer more (netfilter/plan/stores.h).

@@ -31,7 +31,7 @@ void keep_lines(std::string_view text) {
 __attribute__((format(printf, 2, 0))) int print(libbpf_print_level level, const char* format, va_list arguments) {
   if (level != LIBBPF_WARN || current_lines == nullptr) return 0;
   char* text = nullptr;
-  const int length = ::vasprintf(&text, format, arguments);   // a verifier's log is long: no fixed buffer
+  const int length = ::vasprintf(&text, format, arguments);  // a verifier's log is long: no fixed buffer
   if (length < 0) return 0;
   keep_lines({text, static_cast<std::size_t>(length)});
   std::free(text);

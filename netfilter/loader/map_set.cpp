@@ -27,7 +27,8 @@ static_assert(static_cast<int>(BucketState::foreign) == RELAIS_FOREIGN &&
                   static_cast<int>(BucketState::adopt) == RELAIS_ADOPT &&
                   static_cast<int>(BucketState::serve) == RELAIS_SERVE,
               "base/bucket_state.h and netfilter/abi/bucket_state.h have the same numbers");
-static_assert(kBuckets == RELAIS_BUCKETS && kMaxVips == RELAIS_MAX_VIPS, "base/ids.h and netfilter/abi have the same sizes");
+static_assert(kBuckets == RELAIS_BUCKETS && kMaxVips == RELAIS_MAX_VIPS,
+              "base/ids.h and netfilter/abi have the same sizes");
 
 std::optional<bpf_map_info> map_info(int fd) {
   bpf_map_info info{};

@@ -1,7 +1,7 @@
 // The pinned set of maps: opened, checked against the expected layout, fenced, read, filled, swapped.
 //
-// Layout of a pin directory: `maps/` the set in use, `maps.new/` one that is being filled (an upgrade with another layout),
-// `xdp` the link.
+// Layout of a pin directory: `maps/` the set in use, `maps.new/` one that is being filled (an upgrade with another
+// layout), `xdp` the link.
 #pragma once
 
 #include "base/address.h"
@@ -41,14 +41,15 @@ class MapSet {
   // Makes `object`, which is not loaded yet, use these maps.
   Result<> reuse_in(bpf_object* object) const;
 
-  // Ends the lease and turns every state but foreign into leftover, so that nothing is answered by old state. What does not
-  // have the known shape is left alone: its lease ends by itself.
+  // Ends the lease and turns every state but foreign into leftover, so that nothing is answered by old state. What
+  // does not have the known shape is left alone: its lease ends by itself.
   void fence();
   // The VIPs and their tables.
   std::vector<VipTable> tables() const;
 
   // Makes tables, VIPs and attachment the given ones. VIPs that are not in `vips` disappear last.
-  Result<> fill(std::span<const VipSettings> vips, std::span<const BucketStates> states, const relais_attachment& attachment);
+  Result<> fill(std::span<const VipSettings> vips, std::span<const BucketStates> states,
+                const relais_attachment& attachment);
   Result<relais_attachment> attachment() const;
   Result<> pin(const std::string& directory) const;
 

@@ -1,4 +1,5 @@
-// Sole owner of the mapped memory of one BPF ARRAY map: a store is one instruction, cannot fail, and the programs see it at once.
+// Sole owner of the mapped memory of one BPF ARRAY map: a store is one instruction, cannot fail, and the programs see
+// it at once.
 #pragma once
 
 #include "base/invariant.h"
@@ -44,7 +45,9 @@ class MappedArray {
   std::size_t size() const { return entries_; }
   Word load(std::size_t index) const { return std::atomic_ref<Word>(at(index)).load(std::memory_order_acquire); }
   // Stores become visible in the order of the calls.
-  void store(std::size_t index, Word value) { std::atomic_ref<Word>(at(index)).store(value, std::memory_order_release); }
+  void store(std::size_t index, Word value) {
+    std::atomic_ref<Word>(at(index)).store(value, std::memory_order_release);
+  }
 
  private:
   static_assert(sizeof(Word) <= RELAIS_MAPPED_STRIDE && std::atomic_ref<Word>::is_always_lock_free);

@@ -1,4 +1,5 @@
-// Talks sock_diag: a dump per family (IPv4 connections of dual-stack listeners are in the IPv6 one), one request per reset.
+// Talks sock_diag: a dump per family (IPv4 connections of dual-stack listeners are in the IPv6 one), one request per
+// reset.
 #include "netfilter/net/flows.h"
 
 #include <linux/sock_diag.h>
@@ -63,7 +64,8 @@ Result<FlowCounts> FlowInspector::count(std::span<const IpAddress> vips, const S
   return count_flows(*flows, vips, key);
 }
 
-Result<std::uint32_t> FlowInspector::destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets, const SipKey& key) {
+Result<std::uint32_t> FlowInspector::destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets,
+                                             const SipKey& key) {
   const auto flows = list({&vip, 1});
   if (!flows) return flows.error();
   std::uint32_t destroyed = 0;
@@ -72,7 +74,7 @@ Result<std::uint32_t> FlowInspector::destroy(const IpAddress& vip, const std::bi
     const auto message = diag_message(SOCK_DESTROY, destroy_request(flow));
     const int error = message ? socket_.request(message) : ENOMEM;
     if (error == 0) ++destroyed;
-    if (error != 0 && error != ENOENT) {   // ENOENT: it ended by itself
+    if (error != 0 && error != ENOENT) {  // ENOENT: it ended by itself
       return system_error("cannot reset the connection of " + flow.client.to_string(), error,
                           "run as root; the kernel needs CONFIG_INET_DIAG_DESTROY");
     }

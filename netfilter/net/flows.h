@@ -1,5 +1,5 @@
-// The TCP connections of this node with the VIPs: list, count, reset. Cost: one dump of all TCP sockets of the network namespace
-// per call (about a microsecond each).
+// The TCP connections of this node with the VIPs: list, count, reset. Cost: one dump of all TCP sockets of the
+// network namespace per call (about a microsecond each).
 #pragma once
 
 #include "base/address.h"
@@ -16,7 +16,7 @@
 
 namespace relais::netfilter {
 
-using FlowCounts = std::vector<std::array<std::uint32_t, kBuckets>>;   // by position of the VIP, then by bucket
+using FlowCounts = std::vector<std::array<std::uint32_t, kBuckets>>;  // by position of the VIP, then by bucket
 
 // Pure: how many of `flows` each VIP and bucket has.
 FlowCounts count_flows(std::span<const Flow> flows, std::span<const IpAddress> vips, const SipKey& key);
@@ -30,8 +30,8 @@ class FlowInspector {
   Result<std::vector<Flow>> list(std::span<const IpAddress> vips);
   Result<FlowCounts> count(std::span<const IpAddress> vips, const SipKey& key);
 
-  // Resets (SOCK_DESTROY: both ends are told) the connections of `vip` in `buckets`; returns how many. Needs CAP_NET_ADMIN and a
-  // kernel with CONFIG_INET_DIAG_DESTROY. The RST leaves only under a valid lease.
+  // Resets (SOCK_DESTROY: both ends are told) the connections of `vip` in `buckets`; returns how many. Needs
+  // CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY. The RST leaves only under a valid lease.
   Result<std::uint32_t> destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets, const SipKey& key);
 
  private:

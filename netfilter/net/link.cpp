@@ -41,7 +41,8 @@ Result<Link> find_link(const std::string& name) {
   rtnl_link* found = nullptr;
   const int result = rtnl_link_get_kernel(socket->get(), 0, name.c_str(), &found);
   if (result < 0) {
-    return netlink_error("no interface " + name, result, "name the front interface of this node in its [[node]] entry; see: ip link");
+    return netlink_error("no interface " + name, result,
+                         "name the front interface of this node in its [[node]] entry; see: ip link");
   }
   const std::unique_ptr<rtnl_link, LinkDeleter> link(found);
   return Link{.index = IfIndex(static_cast<std::uint32_t>(rtnl_link_get_ifindex(found))),

@@ -10,7 +10,7 @@
 
 namespace relais::netfilter {
 
-enum class LinkState : std::uint8_t { down, no_carrier, up };   // administratively down; up without carrier; up
+enum class LinkState : std::uint8_t { down, no_carrier, up };  // administratively down; up without carrier; up
 
 struct Link {
   IfIndex index;

@@ -19,7 +19,7 @@
 namespace relais::netfilter {
 namespace {
 
-constexpr const char* kTable = "/proc/thread-self/net/dev_mcast";   // of the calling thread's network namespace
+constexpr const char* kTable = "/proc/thread-self/net/dev_mcast";  // of the calling thread's network namespace
 
 // 0 or a positive errno.
 int change(const std::string& interface, const MacAddress& mac, unsigned long request) {

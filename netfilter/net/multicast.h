@@ -20,7 +20,8 @@ Result<> remove_multicast_mac(const std::string& interface, const MacAddress& ma
 // What the interface is set to receive.
 Result<std::vector<MacAddress>> list_multicast_macs(IfIndex interface);
 
-// The entries of one interface in the text of /proc/net/dev_mcast: index, name, users, global users, address in hex. Pure.
+// The entries of one interface in the text of /proc/net/dev_mcast: index, name, users, global users, address in hex.
+// Pure.
 std::vector<MacAddress> parse_multicast_table(std::string_view text, IfIndex interface);
 
 }  // namespace relais::netfilter

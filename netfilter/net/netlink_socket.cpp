@@ -48,7 +48,8 @@ int exchange(nl_sock* socket, const NlMessage& message, Answer& answer) {
   nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &answer);
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_message, &answer);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &answer);
-  nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, [](nl_msg*, void*) -> int { return NL_STOP; }, nullptr);
+  nl_cb_set(
+      callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, [](nl_msg*, void*) -> int { return NL_STOP; }, nullptr);
   const int received = nl_recvmsgs(socket, callbacks.get());
   if (answer.error != 0) return answer.error;
   return received < 0 && received != -NLE_DUMP_INTR ? EIO : 0;
@@ -63,7 +64,7 @@ void NetlinkSocket::SocketDeleter::operator()(nl_sock* socket) const { nl_socket
 Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   NetlinkSocket socket(nl_socket_alloc());
   if (!socket.get()) return system_error("cannot allocate a netlink socket", ENOMEM);
-  const int result = nl_connect(socket.get(), protocol);   // libnl sets SOCK_CLOEXEC
+  const int result = nl_connect(socket.get(), protocol);  // libnl sets SOCK_CLOEXEC
   if (result < 0) return netlink_error("cannot open a netlink socket", result);
   return socket;
 }
@@ -81,7 +82,8 @@ int NetlinkSocket::dump(const NlMessage& message, const std::function<void(const
 }
 
 Error netlink_error(std::string_view what, int result, std::string_view way_out) {
-  return Error{.what = std::string(what) + ": " + nl_geterror(result), .way_out = std::string(way_out), .code = -result};
+  return Error{
+      .what = std::string(what) + ": " + nl_geterror(result), .way_out = std::string(way_out), .code = -result};
 }
 
 }  // namespace relais::netfilter

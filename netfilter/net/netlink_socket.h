@@ -25,8 +25,8 @@ class NetlinkSocket {
 
   // Sends `message` and waits for the kernel's acknowledgement. Returns 0 or a positive errno.
   int request(const NlMessage& message);
-  // Sends a dump request and hands every message of the answer to `visit`. A dump that changed while it was read is complete
-  // enough for a count. Returns 0 or a positive errno.
+  // Sends a dump request and hands every message of the answer to `visit`. A dump that changed while it was read is
+  // complete enough for a count. Returns 0 or a positive errno.
   int dump(const NlMessage& message, const std::function<void(const nlmsghdr&)>& visit);
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t bit(TcpState state) { return std::uint32_t{1} << static_cast<unsigned>(state); }
 
-constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};   // RFC 4291, 2.5.5.2
+constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291, 2.5.5.2
 
 // `words`: 4 words in network order, of which IPv4 uses the first.
 IpAddress address_of(SocketFamily family, const __be32 (&words)[4]) {
@@ -35,9 +35,9 @@ std::uint8_t family_number(SocketFamily family) { return family == SocketFamily:
 }  // namespace
 
 std::uint32_t connection_states() {
-  return bit(TcpState::established) | bit(TcpState::syn_sent) | bit(TcpState::syn_received) | bit(TcpState::fin_wait_1) |
-         bit(TcpState::fin_wait_2) | bit(TcpState::close_wait) | bit(TcpState::last_ack) | bit(TcpState::closing) |
-         bit(TcpState::new_syn_received);
+  return bit(TcpState::established) | bit(TcpState::syn_sent) | bit(TcpState::syn_received) |
+         bit(TcpState::fin_wait_1) | bit(TcpState::fin_wait_2) | bit(TcpState::close_wait) | bit(TcpState::last_ack) |
+         bit(TcpState::closing) | bit(TcpState::new_syn_received);
 }
 
 inet_diag_req_v2 dump_request(SocketFamily family) {

@@ -1,4 +1,5 @@
-// sock_diag messages (linux/inet_diag.h): building requests and decoding answers. Pure; netfilter/net/flows.h does the talking.
+// sock_diag messages (linux/inet_diag.h): building requests and decoding answers. Pure; netfilter/net/flows.h does
+// the talking.
 #pragma once
 
 #include "base/address.h"
@@ -25,7 +26,7 @@ enum class TcpState : std::uint8_t {
   last_ack = 9,
   listen = 10,
   closing = 11,
-  new_syn_received = 12,   // a request socket
+  new_syn_received = 12,  // a request socket
 };
 
 // The states in which a node has a connection to keep: all but LISTEN, TIME_WAIT and CLOSE.
@@ -41,8 +42,8 @@ struct Flow {
   IpAddress client;
   std::uint16_t client_port = 0;
   TcpState state = TcpState::established;
-  inet_diag_sockid id{};                        // what the kernel knows it by, to destroy it
-  SocketFamily family = SocketFamily::v4;       // of the socket
+  inet_diag_sockid id{};                   // what the kernel knows it by, to destroy it
+  SocketFamily family = SocketFamily::v4;  // of the socket
 };
 
 inet_diag_req_v2 dump_request(SocketFamily family);

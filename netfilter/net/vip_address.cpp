@@ -66,7 +66,7 @@ Result<> for_each_address(NetlinkSocket& socket, IfIndex interface, Visit visit)
   if (result < 0) return netlink_error("cannot list addresses", result);
   const Owned<nl_cache> cache(read);
   for (nl_object* object = nl_cache_get_first(read); object != nullptr; object = nl_cache_get_next(object)) {
-    auto* address = reinterpret_cast<rtnl_addr*>(object);   // how libnl wants its objects to be taken out of a cache
+    auto* address = reinterpret_cast<rtnl_addr*>(object);  // how libnl wants its objects to be taken out of a cache
     if (rtnl_addr_get_ifindex(address) == static_cast<int>(interface.value())) visit(address);
   }
   return {};
@@ -99,8 +99,9 @@ Result<> add_vip_address(IfIndex interface, const IpAddress& address) {
   const auto description = describe(interface, address);
   const int result = rtnl_addr_add(socket->get(), description.get(), 0);
   if (result == 0 || result == -NLE_EXIST) return {};
-  return netlink_error("cannot add " + address.to_string() + " to the interface", result,
-                       address.family() == IpFamily::v6 ? "check that the interface is up and disable_ipv6 is 0" : "run as root");
+  return netlink_error(
+      "cannot add " + address.to_string() + " to the interface", result,
+      address.family() == IpFamily::v6 ? "check that the interface is up and disable_ipv6 is 0" : "run as root");
 }
 
 Result<> remove_vip_address(IfIndex interface, const IpAddress& address) {

@@ -1,5 +1,5 @@
-// VIP addresses on an interface: /32 and /128, without duplicate address detection (every node has the same address), and for
-// IPv6 deprecated, so that the node itself never picks a VIP as the source of what it sends outward.
+// VIP addresses on an interface: /32 and /128, without duplicate address detection (every node has the same address),
+// and for IPv6 deprecated, so that the node itself never picks a VIP as the source of what it sends outward.
 #pragma once
 
 #include "base/address.h"

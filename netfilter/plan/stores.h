@@ -28,8 +28,9 @@ constexpr int answers(BucketState state) {
   return 0;
 }
 
-// Only buckets that differ. Those that answer less than before come first, then those that answer more; among either the
-// ones that answer least first. So at no moment between the stores does the node answer for more than before and after.
+// Only buckets that differ. Those that answer less than before come first, then those that answer more; among either
+// the ones that answer least first. So at no moment between the stores does the node answer for more than before and
+// after.
 Stores plan_stores(const BucketStates& before, const BucketStates& after);
 
 }  // namespace relais::netfilter

@@ -19,8 +19,8 @@ struct VipTable {
 // A restarted daemon owns nothing yet, but its sockets live: everything but foreign becomes leftover.
 BucketStates demoted(const BucketStates& states);
 
-// The tables to start with, one for each of `wanted` in its order: what was pinned for the same address, demoted; foreign
-// for addresses that were not there.
+// The tables to start with, one for each of `wanted` in its order: what was pinned for the same address, demoted;
+// foreign for addresses that were not there.
 std::vector<BucketStates> plan_restart(std::span<const VipTable> pinned, std::span<const IpAddress> wanted);
 
 }  // namespace relais::netfilter
