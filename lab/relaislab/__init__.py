@@ -1,0 +1,1 @@
+"""The lab of relais: a cluster on virtual networks of one machine, made of namespaces. Standard library only."""
