@@ -103,8 +103,7 @@ def add_use_commands(add):
     capture.add_argument("-o", dest="output", help="write a pcap file instead of text")
     capture.add_argument("--net", default="front", choices=(*topology.NETS, "client"))
     capture.add_argument("filter", nargs="*", help="tcpdump filter")
-    probe = add("probe", probe_command, "run the probe in the client namespace: probe load …; fills in VIPs and sources")
-    probe.add_argument("argv", nargs=argparse.REMAINDER)
+    add("probe", probe_command, "run the probe in the client namespace: probe load …; fills in VIPs and sources")
     log = add("log", log_command, "a node's log", node="yes")
     log.add_argument("--service", default="relaisd", choices=("relaisd", "probe", "corosync"))
 
@@ -113,6 +112,7 @@ def up_command(arguments):
     plan = topology.Plan(prefix=arguments.prefix, nodes=arguments.nodes, timing=arguments.timing,
                          weights=arguments.weights, build=os.path.abspath(arguments.build),
                          relaisd="no" if arguments.no_relaisd else "yes")
+    require_root()
     with states.locked(arguments.prefix):
         state = lab.up(plan, arguments.start)
     running = state.running()
@@ -127,7 +127,6 @@ def down_command(arguments):
     require_root()
     with states.locked(arguments.prefix):
         was = lab.down(arguments.prefix)
-    os.unlink(f"/run/{arguments.prefix}-lab.lock")
     left = lab.remains(arguments.prefix)
     if left:
         raise LabError("left behind: " + ", ".join(left))
@@ -306,13 +305,23 @@ def log_command(arguments):
     return 0
 
 
+def split_probe(argv):
+    """All behind `probe` is for the probe; argparse would take its options for our own."""
+    for index, word in enumerate(argv):
+        if word == "probe" and argv[:index][-1:] != ["--prefix"]:
+            return argv[:index + 1], argv[index + 1:]
+    return argv, []
+
+
 def interrupted(number, frame):
     raise KeyboardInterrupt
 
 
 def main():
     signal.signal(signal.SIGTERM, interrupted)   # so that a terminated `up` cleans up as an interrupted one does
-    arguments = make_parser().parse_args()
+    own, for_probe = split_probe(sys.argv[1:])
+    arguments = make_parser().parse_args(own)
+    arguments.argv = for_probe or getattr(arguments, "argv", [])
     begin = time.monotonic()
     try:
         code = arguments.function(arguments)

@@ -80,7 +80,7 @@ def heal(state, node):
 
 def restore_routes(state, node):
     """A pulled cable takes neither addresses nor static neighbours, but be sure: every line may be repeated."""
-    lines = [line for line in topology.node_lines(node) if line.startswith(("neigh replace", "route replace", "-6 route"))]
+    lines = [line for line in topology.node_lines(node) if line.startswith(("neigh replace", "route replace"))]
     ip_batch(lines, netns=state.plan.netns(node), check=False)
 
 

@@ -24,6 +24,7 @@ MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 MNT_DETACH = 2
 CONTROL_DIRECTORY = "/run/lab"
 POLL_S = 0.05
+WAKE = {signal.SIGCHLD, signal.SIGTERM}   # blocked, and waited for
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -91,7 +92,7 @@ class Service:
     def start(self):
         try:
             process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                       start_new_session=True)
+                                       start_new_session=True, preexec_fn=unblock_signals)
             self.pid = process.pid
             process.returncode = 0   # the loop below collects all children; Popen must not wait for this one
         except OSError as error:
@@ -111,6 +112,11 @@ class Service:
 
     def note(self, text):
         self.log.write(f"[init {time.strftime('%H:%M:%S')}] {text}\n".encode())
+
+
+def unblock_signals():
+    """A child inherits what is blocked, and would never see a TERM."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKE)
 
 
 def collect_children(services):
@@ -174,11 +180,10 @@ def stop_in_order(services):
 
 
 def serve(services):
-    wake = {signal.SIGCHLD, signal.SIGTERM}
     while True:
         collect_children(services)
         waiting = start_due(services)
-        info = signal.sigtimedwait(wake, POLL_S) if waiting else signal.sigwaitinfo(wake)
+        info = signal.sigtimedwait(WAKE, POLL_S) if waiting else signal.sigwaitinfo(WAKE)
         if info is not None and info.si_signo == signal.SIGTERM:
             stop_in_order(services)
             return
@@ -186,7 +191,7 @@ def serve(services):
 
 def be_process_one(spec, report):
     """Runs in the child: mounts, tells the parent, serves until told to stop."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAKE)
     try:
         services = [Service(service) for service in spec["services"]]
         mount_machine(spec["disk"])

@@ -63,7 +63,25 @@ def load_or_fail(prefix):
 
 @contextlib.contextmanager
 def locked(prefix):
-    """One changing command at a time per lab. The lock file is outside of the directory that `down` removes."""
-    with open(f"/run/{prefix}-lab.lock", "w", encoding="utf-8") as file:
+    """One changing command at a time per lab. The lock file goes when the lab is gone."""
+    path = f"/run/{prefix}-lab.lock"
+    while True:
+        file = open(path, "w", encoding="utf-8")
         fcntl.flock(file, fcntl.LOCK_EX)
+        if is_file(file, path):
+            break
+        file.close()   # its last holder has removed it
+    try:
         yield
+    finally:
+        if not os.path.exists(directory(prefix)):
+            os.unlink(path)
+        file.close()
+
+
+def is_file(file, path):
+    """Whether path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

@@ -145,7 +145,7 @@ def node_lines(node):
         f"addr add {heart(node, 1)}/25 dev heart1",
         f"neigh replace {ROUTER6} lladdr {ROUTER_MAC} dev eth0 nud permanent",
         f"route replace default via {ROUTER4} dev eth0",
-        f"-6 route replace default via {ROUTER6} dev eth0",
+        f"route replace ::/0 via {ROUTER6} dev eth0",
     ]
 
 
@@ -174,7 +174,7 @@ def router_lines():
         "addr add 203.0.113.1/30 dev client",
         "addr add 2001:db8:2::1/126 dev client nodad",
         "route replace 203.0.113.0/24 via 203.0.113.2 dev client",
-        "-6 route replace 2001:db8:2::/64 via 2001:db8:2::2 dev client",
+        "route replace 2001:db8:2::/64 via 2001:db8:2::2 dev client",
     ]
 
 
@@ -185,5 +185,5 @@ def client_lines():
     addresses4, addresses6 = client_addresses()
     lines += [f"addr add {address}/32 dev eth0" for address in addresses4]
     lines += [f"addr add {address}/128 dev eth0 nodad" for address in addresses6]
-    lines += ["route replace default via 203.0.113.1 dev eth0", "-6 route replace default via 2001:db8:2::1 dev eth0"]
+    lines += ["route replace default via 203.0.113.1 dev eth0", "route replace ::/0 via 2001:db8:2::1 dev eth0"]
     return lines
