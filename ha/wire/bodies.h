@@ -1,4 +1,5 @@
-// The bodies of messages as fields, one pair of functions per type. Type numbers are part of the format: never reuse one.
+// The bodies of messages as fields, one pair of functions per type. Type numbers are part of the format: never reuse
+// one.
 #pragma once
 
 #include "ha/core/message.h"

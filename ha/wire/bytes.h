@@ -64,8 +64,8 @@ class Fault {
   std::string what_;
 };
 
-// Reads the fields of one record in order. After a fault every field reads as its default, so a caller checks once, at the
-// end; loops end early by asking failed(). `field` names the place for the error text.
+// Reads the fields of one record in order. After a fault every field reads as its default, so a caller checks once, at
+// the end; loops end early by asking failed(). `field` names the place for the error text.
 class Reader {
  public:
   Reader(ByteView bytes, Fault& fault) : rest_(bytes), fault_(&fault) {}

@@ -1,9 +1,9 @@
 // Bytes <-> messages between daemons, and bytes <-> the saved cluster state. Pure; no sockets, no files.
 //
-// A message: magic "RLSM" (4 bytes), format version (1), type (1), reserved (2, zero), view id (8), body length (4), body.
-// All little-endian. How releases differ and still talk: see bytes.h. The format version changes only if that is not
-// enough; a message of another version or of an unknown type is `Ignored`, so a newer peer may speak first. Enumerations
-// (Cause, MovePhase) are closed: a new value needs a new field.
+// A message: magic "RLSM" (4 bytes), format version (1), type (1), reserved (2, zero), view id (8), body length (4),
+// body. All little-endian. How releases differ and still talk: see bytes.h. The format version changes only if that is
+// not enough; a message of another version or of an unknown type is `Ignored`, so a newer peer may speak first.
+// Enumerations (Cause, MovePhase) are closed: a new value needs a new field.
 #pragma once
 
 #include "base/result.h"

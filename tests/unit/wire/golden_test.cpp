@@ -1,6 +1,6 @@
 // The bytes of format version 1: golden_v1.txt has a line per message type. A line that changes breaks the talk between
-// releases: append fields instead (ha/wire/bytes.h), and give what is new a line of its own. The test rewrites the file if
-// RELAIS_REWRITE_GOLDEN is set.
+// releases: append fields instead (ha/wire/bytes.h), and give what is new a line of its own. The test rewrites the
+// file if RELAIS_REWRITE_GOLDEN is set.
 #include "ha/wire/codec.h"
 
 #include <gtest/gtest.h>

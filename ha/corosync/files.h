@@ -1,0 +1,24 @@
+// Small files, written whole or not at all.
+#pragma once
+
+#include "base/result.h"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace relais::corosync {
+
+// Replaces the file at once: readers see the old content or the new one, also after a crash. `mode` as for open(2).
+Result<> write_file_atomically(const std::filesystem::path& path, std::span<const std::uint8_t> content, mode_t mode);
+
+// At most a megabyte.
+Result<std::string> read_small_file(const std::filesystem::path& path);
+
+// The last lines of a log, joined by " | "; from offset `from` on. Empty if there are none.
+std::string last_lines(const std::filesystem::path& path, std::size_t lines, std::uintmax_t from);
+
+}  // namespace relais::corosync

@@ -1,0 +1,188 @@
+// Corosync's callbacks -> views and messages: see view_builder.h.
+#include "ha/corosync/view_builder.h"
+
+#include "base/siphash.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace relais::corosync {
+namespace {
+
+// Rings about which quorum has spoken and cpg has not: more than a few means that cpg is silent.
+constexpr std::size_t kMaxWords = 64;
+
+// Not secret: the id only has to differ for different views.
+constexpr SipKey kViewKey{.k0 = 0x72656c6169732076, .k1 = 0x6965772069642031};
+
+template <class T>
+void append(std::vector<std::uint8_t>& bytes, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+NodeSet nodes_of(const std::set<Daemon>& daemons) {
+  NodeSet nodes;
+  for (const Daemon& daemon : daemons) nodes.insert(daemon.node);
+  return nodes;
+}
+
+}  // namespace
+
+ha::ViewId view_id_of(const RingId& ring, const std::set<Daemon>& daemons) {
+  std::vector<std::uint8_t> bytes;
+  append(bytes, ring.node);
+  append(bytes, ring.sequence);
+  for (const Daemon& daemon : daemons) {
+    append(bytes, daemon.node.value());
+    append(bytes, daemon.process);
+  }
+  return ha::ViewId(siphash13(kViewKey, bytes));
+}
+
+void ViewBuilder::group_changed(GroupChange change, Events& out) {
+  queue_.emplace_back(std::move(change));
+  run(out);
+}
+
+void ViewBuilder::ring_changed(const RingId& ring, Events& out) {
+  queue_.emplace_back(ring);
+  run(out);
+}
+
+void ViewBuilder::delivered(ha::Delivered message, Events& out) {
+  queue_.emplace_back(std::move(message));
+  run(out);
+}
+
+void ViewBuilder::quorum_changed(const RingId& ring, Quorate quorate, Events& out) {
+  if (!words_.empty() && words_.back().ring == ring) {
+    words_.back().quorate = quorate;
+  } else {
+    words_.push_back({.ring = ring, .quorate = quorate});
+  }
+  if (words_.size() > kMaxWords) words_.pop_front();
+  if (!changing_ && ring_ == ring && quorate_ != quorate) show_view(quorate, out);
+  run(out);
+}
+
+void ViewBuilder::run(Events& out) {
+  while (!queue_.empty()) {
+    Item item = std::move(queue_.front());
+    queue_.pop_front();
+    const bool taken = std::visit([&](auto& alternative) { return take(alternative, out); }, item);
+    if (taken) continue;
+    queue_.push_front(std::move(item));
+    return;
+  }
+}
+
+bool ViewBuilder::take(GroupChange& change, Events& out) {
+  note(change);
+  if (change.scope == ChangeScope::with_ring) changing_ = true;
+  if (!changing_) show_view(quorate_, out);
+  return true;
+}
+
+bool ViewBuilder::take(const RingId& ring, Events& out) {
+  if (const Word* word = word_about(ring)) {
+    settle(ring, word->quorate, out);
+    return true;
+  }
+  if (!is_superseded()) return false;
+  if (has_messages_before_next_ring()) {
+    settle(ring, Quorate::no, out);
+  } else {
+    changing_ = true;
+  }
+  return true;
+}
+
+bool ViewBuilder::take(ha::Delivered& message, Events& out) {
+  if (changing_ || shown_.empty()) {
+    held_.push_back(std::move(message));
+  } else {
+    out.emplace_back(std::move(message));
+  }
+  return true;
+}
+
+const ViewBuilder::Word* ViewBuilder::word_about(const RingId& ring) const {
+  const auto word = std::find_if(words_.begin(), words_.end(), [&](const Word& w) { return w.ring == ring; });
+  return word == words_.end() ? nullptr : &*word;
+}
+
+// Quorum speaks about rings in their order: if it has spoken about a later one, it stays silent about this one.
+bool ViewBuilder::is_superseded() const {
+  return std::any_of(queue_.begin(), queue_.end(), [&](const Item& item) {
+    const auto* ring = std::get_if<RingId>(&item);
+    return ring != nullptr && word_about(*ring) != nullptr;
+  });
+}
+
+bool ViewBuilder::has_messages_before_next_ring() const {
+  if (!held_.empty()) return true;
+  for (const Item& item : queue_) {
+    if (std::holds_alternative<RingId>(item)) return false;
+    if (std::holds_alternative<ha::Delivered>(item)) return true;
+  }
+  return false;
+}
+
+void ViewBuilder::note(const GroupChange& change) {
+  daemons_ = std::set<Daemon>(change.members.begin(), change.members.end());
+  for (const GroupChange::Left& left : change.left) {
+    left_.push_back({.node = left.daemon.node, .reason = left.reason});
+    joined_.erase(left.daemon.node);
+  }
+  for (const Daemon& daemon : change.joined) joined_.insert(daemon.node);
+}
+
+void ViewBuilder::settle(const RingId& ring, Quorate quorate, Events& out) {
+  ring_ = ring;
+  changing_ = false;
+  while (!words_.empty() && words_.front().ring != ring && word_about(ring) != nullptr) words_.pop_front();
+  show_view(quorate, out);
+}
+
+void ViewBuilder::show_view(Quorate quorate, Events& out) {
+  quorate_ = quorate;
+  const NodeSet members = nodes_of(daemons_);
+  if (!ring_ || !members.contains(self_)) return;  // right after connecting: the other half is about to come
+  ha::ViewChanged view;
+  view.view = view_id_of(*ring_, daemons_);
+  view.members = members;
+  view.left = take_left(members);
+  view.joined = take_joined(members);
+  view.quorate = quorate == Quorate::yes;
+  view.quorum = votes_.quorum;
+  view.expected = votes_.expected;
+  shown_ = members;
+  out.emplace_back(std::move(view));
+  std::move(held_.begin(), held_.end(), std::back_inserter(out));
+  held_.clear();
+}
+
+// One entry per node that was shown, with the last reason, in order of the nodes. A node that is in the view again has
+// left and joined.
+std::vector<ha::ViewChanged::Left> ViewBuilder::take_left(NodeSet members) {
+  std::vector<ha::ViewChanged::Left> result;
+  for (const NodeId node : shown_) {
+    const auto last = std::find_if(left_.rbegin(), left_.rend(), [&](const auto& left) { return left.node == node; });
+    if (last != left_.rend()) {
+      result.push_back(*last);
+      if (members.contains(node)) joined_.insert(node);
+    } else if (!members.contains(node)) {
+      result.push_back({.node = node, .reason = ha::LeaveReason::node_down});
+    }
+  }
+  left_.clear();
+  return result;
+}
+
+NodeSet ViewBuilder::take_joined(NodeSet members) {
+  const NodeSet result = (joined_ & members) | (members - shown_);
+  joined_ = {};
+  return result;
+}
+
+}  // namespace relais::corosync
