@@ -11,13 +11,13 @@ namespace relais::config {
 
 namespace {
 
-constexpr std::size_t kMinNodes = 2;   // DESIGN: two to sixteen machines
-constexpr std::size_t kMaxLinks = 2;   // Corosync could do eight; two survive any single cable or switch
+constexpr std::size_t kMinNodes = 2;  // DESIGN: two to sixteen machines
+constexpr std::size_t kMaxLinks = 2;  // Corosync could do eight; two survive any single cable or switch
 
 using DraftNodes = std::vector<DraftNode>;
 using DraftVips = std::vector<DraftVip>;
 
-constexpr Position kFileStart{1, 1};   // where to report what is nowhere in the file
+constexpr Position kFileStart{1, 1};  // where to report what is nowhere in the file
 
 std::string in_line(Position at) { return "line " + std::to_string(at.line); }
 
@@ -31,8 +31,9 @@ class Claims {
   void claim(const T& value, std::string_view shown, std::string what, Position at) {
     const auto [first, is_new] = claims_.try_emplace(value, Claim{std::move(what), at});
     if (is_new) return;
-    errors_.push_back({at, std::string(shown) + " is already " + first->second.what + " (" + in_line(first->second.at) + ")",
-                       "use each only once"});
+    errors_.push_back(
+        {at, std::string(shown) + " is already " + first->second.what + " (" + in_line(first->second.at) + ")",
+         "use each only once"});
   }
 
  private:
@@ -48,17 +49,21 @@ std::string node_label(const DraftNode& node) {
   return node.name ? "node " + node.name->value : "the node of " + in_line(node.at);
 }
 
-std::string vip_label(const DraftVip& vip) { return vip.name ? "VIP " + vip.name->value : "the VIP of " + in_line(vip.at); }
+std::string vip_label(const DraftVip& vip) {
+  return vip.name ? "VIP " + vip.name->value : "the VIP of " + in_line(vip.at);
+}
 
 void check_node_count(const Draft& draft, const DraftNodes& nodes, Errors& errors) {
   const std::size_t count = nodes.size();
   if (count < kMinNodes || count > kMaxNodes) {
-    errors.push_back({count == 0 ? kFileStart : nodes[std::min(count - 1, kMaxNodes)].at,
-                      "the file has " + std::to_string(count) + (count == 1 ? " node" : " nodes") + ", a cluster has 2 to 16",
-                      "write [[node]] once for each machine"});
+    errors.push_back(
+        {count == 0 ? kFileStart : nodes[std::min(count - 1, kMaxNodes)].at,
+         "the file has " + std::to_string(count) + (count == 1 ? " node" : " nodes") + ", a cluster has 2 to 16",
+         "write [[node]] once for each machine"});
   }
   if (draft.two_node && draft.two_node->value != TwoNode::none && count != 2) {
-    errors.push_back({draft.two_node->at, "\"two_node\" is for exactly two nodes, the file has " + std::to_string(count),
+    errors.push_back({draft.two_node->at,
+                      "\"two_node\" is for exactly two nodes, the file has " + std::to_string(count),
                       "leave it out: three nodes and more decide by majority"});
   }
 }
@@ -74,7 +79,8 @@ void check_unique_names(const DraftNodes& nodes, const DraftVips& vips, Errors& 
   Claims<std::int64_t> ids(errors);
   Claims<std::string> node_names(errors);
   for (const DraftNode& node : nodes) {
-    if (node.id) ids.claim(node.id->value, "id " + std::to_string(node.id->value), "that of " + node_label(node), node.id->at);
+    if (node.id)
+      ids.claim(node.id->value, "id " + std::to_string(node.id->value), "that of " + node_label(node), node.id->at);
     if (node.name) node_names.claim(node.name->value, "\"" + node.name->value + "\"", "a node's name", node.name->at);
   }
   Claims<std::string> vip_names(errors);
@@ -93,8 +99,8 @@ void claim_links(const DraftNode& node, Claims<IpAddress>& addresses) {
     const bool is_front = (node.address && node.address->value == address->value) ||
                           (node.address6 && node.address6->value == address->value);
     if (is_front && !std::exchange(front_is_used, true)) continue;
-    addresses.claim(address->value, address->value.to_string(), "link " + std::to_string(link) + " of " + node_label(node),
-                    address->at);
+    addresses.claim(address->value, address->value.to_string(),
+                    "link " + std::to_string(link) + " of " + node_label(node), address->at);
   }
 }
 
@@ -117,8 +123,9 @@ void check_link_families(const DraftNode& first, const DraftNode& other, Errors&
   const auto& links = other.links->value;
   for (std::size_t link = 0; link < std::min(model.size(), links.size()); ++link) {
     if (!model[link] || !links[link] || model[link]->value.family() == links[link]->value.family()) continue;
-    errors.push_back({links[link]->at, "link " + std::to_string(link) + " of " + node_label(other) +
-                                           " is not of the same address family as that of " + node_label(first),
+    errors.push_back({links[link]->at,
+                      "link " + std::to_string(link) + " of " + node_label(other) +
+                          " is not of the same address family as that of " + node_label(first),
                       "use IPv4 or IPv6 for the same link on all nodes"});
   }
 }
@@ -135,9 +142,10 @@ void check_links(const DraftNodes& nodes, Errors& errors) {
     }
     if (first == nullptr) first = &node;
     if (count != first->links->value.size()) {
-      errors.push_back({node.links->at, node_label(node) + " has " + std::to_string(count) + " of " +
-                                            std::to_string(first->links->value.size()) + " links that " + node_label(*first) +
-                                            " has", "give every node the same number of links"});
+      errors.push_back({node.links->at,
+                        node_label(node) + " has " + std::to_string(count) + " of " +
+                            std::to_string(first->links->value.size()) + " links that " + node_label(*first) + " has",
+                        "give every node the same number of links"});
     }
     check_link_families(*first, node, errors);
   }
@@ -162,7 +170,7 @@ std::int64_t weight_of(const Draft& draft, const DraftVip& vip, const DraftNode&
 void check_weight_names(const DraftNodes& nodes, const DraftVip& vip, Errors& errors) {
   std::vector<std::string_view> names;
   for (const DraftNode& node : nodes) {
-    if (!node.name) return;   // it may be the one that is meant
+    if (!node.name) return;  // it may be the one that is meant
     names.push_back(node.name->value);
   }
   for (const DraftWeight& entry : vip.weights) {

@@ -21,12 +21,12 @@ enum class TimingPreset : std::uint8_t { fast, normal, relaxed };
 
 // Who stays quorate when exactly two nodes lose each other.
 enum class TwoNode : std::uint8_t {
-  none,     // neither: an operator decides
-  lowest,   // the node with the lowest id (Corosync's auto_tie_breaker)
+  none,    // neither: an operator decides
+  lowest,  // the node with the lowest id (Corosync's auto_tie_breaker)
 };
 
 enum class XdpMode : std::uint8_t {
-  automatic,   // native, else generic, else tc
+  automatic,  // native, else generic, else tc
   native,
   generic,
   tc,
@@ -41,17 +41,17 @@ struct ListenAddress {
 struct Timing {
   TimingPreset preset = TimingPreset::normal;
   std::chrono::seconds grace{10};
-  std::chrono::seconds drain_limit{3600};   // zero: never
+  std::chrono::seconds drain_limit{3600};  // zero: never
   bool operator==(const Timing&) const = default;
 };
 
 struct Node {
   NodeId id;
   std::string name;
-  IpAddress address;                   // IPv4, its own, on the front interface
-  std::optional<IpAddress> address6;   // IPv6, likewise
-  std::vector<IpAddress> links;        // heartbeat addresses; [0] is link 0; one or two, as many as on the other nodes
-  std::string interface;               // front interface
+  IpAddress address;                  // IPv4, its own, on the front interface
+  std::optional<IpAddress> address6;  // IPv6, likewise
+  std::vector<IpAddress> links;       // heartbeat addresses; [0] is link 0; one or two, as many as on the other nodes
+  std::string interface;              // front interface
   XdpMode xdp = XdpMode::automatic;
   bool operator==(const Node&) const = default;
 };
@@ -60,8 +60,8 @@ struct Node {
 struct Vip {
   std::string name;
   IpAddress address;
-  MacAddress mac;                            // the cluster MAC
-  std::map<NodeId, std::uint16_t> weights;   // every node of the cluster
+  MacAddress mac;                           // the cluster MAC
+  std::map<NodeId, std::uint16_t> weights;  // every node of the cluster
   bool operator==(const Vip&) const = default;
 };
 
@@ -70,11 +70,11 @@ struct Cluster {
   std::string key_file;
   std::string state_directory;
   std::string control_socket;
-  std::optional<ListenAddress> metrics_listen;   // none: no metrics server
+  std::optional<ListenAddress> metrics_listen;  // none: no metrics server
   Timing timing;
   TwoNode two_node = TwoNode::none;
-  std::vector<Node> nodes;   // 2 to kMaxNodes, ascending by id
-  std::vector<Vip> vips;     // 1 to kMaxVips, in the order of the file
+  std::vector<Node> nodes;  // 2 to kMaxNodes, ascending by id
+  std::vector<Vip> vips;    // 1 to kMaxVips, in the order of the file
   bool operator==(const Cluster&) const = default;
 };
 

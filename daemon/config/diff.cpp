@@ -73,7 +73,7 @@ void compare_vip(const Vip& from, const Vip& to, const std::vector<Node>& nodes,
   for (const Node& node : nodes) {
     const auto before = from.weights.find(node.id);
     const auto after = to.weights.find(node.id);
-    if (before == from.weights.end() || after == to.weights.end()) continue;   // a node that is new or gone says it all
+    if (before == from.weights.end() || after == to.weights.end()) continue;  // a node that is new or gone says it all
     list.compare("weight of " + node.name + " for " + from.name, std::to_string(before->second),
                  std::to_string(after->second), Effect::live);
   }

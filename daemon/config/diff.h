@@ -11,12 +11,12 @@ namespace relais::config {
 
 // What it takes to bring a running cluster to the new value.
 enum class Effect : std::uint8_t {
-  live,      // `relais weight` does the same without a restart
-  restart,   // relaisd must be restarted on the nodes, one after the other
+  live,     // `relais weight` does the same without a restart
+  restart,  // relaisd must be restarted on the nodes, one after the other
 };
 
 struct Difference {
-  std::string what;   // "weight of n1 for mail4: 1 -> 2"
+  std::string what;  // "weight of n1 for mail4: 1 -> 2"
   Effect effect = Effect::restart;
   bool operator==(const Difference&) const = default;
 };

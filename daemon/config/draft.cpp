@@ -10,8 +10,8 @@ namespace {
 
 constexpr Range kNodeIds{1, kMaxNodeId};
 constexpr Range kWeights{0, 1000};
-constexpr Range kGraceSeconds{1, 600};              // longer than a restart of the daemon takes, shorter than a client's patience
-constexpr Range kDrainLimitSeconds{0, 7 * 86400};   // 0: never
+constexpr Range kGraceSeconds{1, 600};  // longer than a restart of the daemon takes, shorter than a client's patience
+constexpr Range kDrainLimitSeconds{0, 7 * 86400};  // 0: never
 
 void read_cluster(TableReader& root, Draft& draft, Errors& errors) {
   const auto section = root.section("cluster", Presence::required);

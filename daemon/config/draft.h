@@ -1,5 +1,5 @@
-// A configuration as its file says it: every setting has the right type and form by itself, or is empty. Whether they fit
-// together is the business of check.cpp.
+// A configuration as its file says it: every setting has the right type and form by itself, or is empty. Whether they
+// fit together is the business of check.cpp.
 #pragma once
 
 #include "daemon/config/cluster.h"
@@ -21,7 +21,7 @@ struct DraftNode {
   Setting<IpAddress> address6;
   Setting<std::vector<Setting<IpAddress>>> links;
   Setting<std::string> interface;
-  bool has_interface = false;   // right or wrong
+  bool has_interface = false;  // right or wrong
   Setting<XdpMode> xdp;
   Setting<std::int64_t> weight;
 };
@@ -50,11 +50,11 @@ struct Draft {
   Setting<std::int64_t> drain_limit_s;
   Setting<TwoNode> two_node;
   Setting<std::string> default_interface;
-  bool has_default_interface = false;   // right or wrong
+  bool has_default_interface = false;  // right or wrong
   Setting<std::int64_t> default_weight;
   Setting<XdpMode> default_xdp;
-  std::optional<std::vector<DraftNode>> nodes;   // none: not a list of tables, and reported
-  std::optional<std::vector<DraftVip>> vips;     // likewise
+  std::optional<std::vector<DraftNode>> nodes;  // none: not a list of tables, and reported
+  std::optional<std::vector<DraftVip>> vips;    // likewise
 };
 
 // Appends to `errors` whatever is missing, unknown or malformed.

@@ -15,7 +15,8 @@ namespace relais::config {
 namespace {
 
 Errors unreadable(int error_number) {
-  return {{{}, "cannot be read: " + std::generic_category().message(error_number),
+  return {{{},
+           "cannot be read: " + std::generic_category().message(error_number),
            "name the cluster configuration with --config, and read it as a user who may"}};
 }
 
@@ -36,9 +37,9 @@ Checked<Cluster> load(const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) return unreadable(errno);
-  std::string text(raw::kMaxBytes + 1, '\0');   // one more than is allowed, so that parse() sees the excess
+  std::string text(raw::kMaxBytes + 1, '\0');  // one more than is allowed, so that parse() sees the excess
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return unreadable(errno);     // a directory opens, and fails here
+  if (file.bad()) return unreadable(errno);  // a directory opens, and fails here
   text.resize(static_cast<std::size_t>(file.gcount()));
   return parse(text);
 }

@@ -11,7 +11,8 @@ namespace relais::config {
 
 inline constexpr std::string_view kDefaultPath = "/etc/relais/relais.toml";
 
-// Pure. A syntax error is reported alone (nothing behind it can be read); every other error is, in the order of the file.
+// Pure. A syntax error is reported alone, as nothing behind it can be read. All other errors are reported together, in
+// the order of the file.
 Checked<Cluster> parse(std::string_view text);
 
 // Reads and parses a file. A file that cannot be read is one error without a line.

@@ -11,7 +11,7 @@ namespace relais::config {
 
 namespace {
 
-// A TOML basic string. Checked texts hold no control characters, so two letters need an escape.
+// A TOML basic string. Checked texts are printable ASCII, so two letters need an escape.
 std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char letter : text) {
@@ -21,9 +21,13 @@ std::string quoted(std::string_view text) {
   return result + "\"";
 }
 
-std::string setting(std::string_view key, std::string_view value) { return std::string(key) + " = " + std::string(value) + "\n"; }
+std::string setting(std::string_view key, std::string_view value) {
+  return std::string(key) + " = " + std::string(value) + "\n";
+}
 
-std::string setting(std::string_view key, std::chrono::seconds value) { return setting(key, std::to_string(value.count())); }
+std::string setting(std::string_view key, std::chrono::seconds value) {
+  return setting(key, std::to_string(value.count()));
+}
 
 std::string print_cluster(const Cluster& cluster) {
   std::string text = "[cluster]\n";
@@ -76,7 +80,8 @@ std::string print(const Cluster& cluster) {
 }
 
 std::uint64_t hash_of(const Cluster& cluster) {
-  constexpr SipKey kKey{0x72656c6169730000ULL, 0x636f6e6669670000ULL};   // "relais", "config": fixed on every node and release
+  constexpr SipKey kKey{0x72656c6169730000ULL,
+                        0x636f6e6669670000ULL};  // "relais", "config": fixed on every node and release
   const std::string text = print(cluster);
   const std::vector<std::uint8_t> bytes(text.begin(), text.end());
   return siphash13(kKey, bytes);

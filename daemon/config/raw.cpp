@@ -1,6 +1,8 @@
 // toml++ → raw tree.
 #include "daemon/config/raw.h"
 
+#include "daemon/config/plain_text.h"
+
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -10,10 +12,6 @@
 namespace relais::config::raw {
 
 namespace {
-
-// Each dot may open a table inside a table, and toml++ frees tables recursively: this keeps its stack small. A full
-// configuration has a few hundred dots, nearly all in addresses.
-constexpr std::ptrdiff_t kMaxDots = 4000;
 
 // Deeper than any setting; the tree is walked recursively.
 constexpr int kMaxDepth = 8;
@@ -68,10 +66,11 @@ std::string_view type_of(const Value& value) {
 }
 
 Checked<Table> parse_toml(std::string_view text) {
-  if (text.size() > kMaxBytes || std::ranges::count(text, '.') > kMaxDots) {
+  if (text.size() > kMaxBytes)
     return Errors{{{}, "this is far too large for a cluster configuration", "name the right file"}};
-  }
-  const toml::parse_result parsed = toml::parse(text);
+  const Checked<std::string> plain = plain_text(text);
+  if (plain.has_error()) return plain.error();
+  const toml::parse_result parsed = toml::parse(*plain);
   if (parsed.failed()) {
     const toml::parse_error& error = parsed.error();
     return Errors{{position(error.source()), "not valid TOML: " + std::string(error.description()),

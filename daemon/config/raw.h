@@ -16,7 +16,7 @@ struct Value;
 struct Entry;
 
 struct Table {
-  std::vector<Entry> entries;   // ascending by key; keys are unique
+  std::vector<Entry> entries;  // ascending by key; keys are unique
   // Null if there is none.
   const Entry* find(std::string_view key) const;
 };
@@ -27,7 +27,7 @@ struct Array {
 
 // A TOML type that no setting has.
 struct Unused {
-  std::string type;   // "a float", "a date"
+  std::string type;  // "a float", "a date"
 };
 
 struct Value {
@@ -37,7 +37,7 @@ struct Value {
 
 struct Entry {
   std::string key;
-  Position at;   // of the key
+  Position at;  // of the key
   Value value;
 };
 

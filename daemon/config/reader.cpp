@@ -97,8 +97,9 @@ std::string TableReader::name_of(std::string_view key) const {
 }
 
 void TableReader::wrong_type(const raw::Entry& entry, std::string_view wanted) {
-  report(entry.value.at, name_of(entry.key) + " must be " + std::string(wanted) + ", not " +
-                             std::string(raw::type_of(entry.value)), way_out_of_type(wanted));
+  report(entry.value.at,
+         name_of(entry.key) + " must be " + std::string(wanted) + ", not " + std::string(raw::type_of(entry.value)),
+         way_out_of_type(wanted));
 }
 
 }  // namespace relais::config

@@ -21,7 +21,7 @@ struct Located {
 };
 
 template <class T>
-using Setting = std::optional<Located<T>>;   // none: absent, or wrong and reported
+using Setting = std::optional<Located<T>>;  // none: absent, or wrong and reported
 
 template <class T>
 T value_or(const Setting<T>& setting, T otherwise) {
@@ -37,8 +37,8 @@ struct Range {
 
 class TableReader {
  public:
-  // `section` is its name for messages: "[cluster]". `at` is where to report what is missing. The table and the error list
-  // outlive the reader.
+  // `section` is its name for messages: "[cluster]". `at` is where to report what is missing. The table and the error
+  // list outlive the reader.
   TableReader(const raw::Table& table, Position at, std::string section, Errors& errors)
       : table_(table), at_(at), section_(std::move(section)), errors_(errors) {}
 
@@ -57,7 +57,8 @@ class TableReader {
 
   // An array of texts that `parse` turns into Ts; a wrong item is reported and leaves an empty place.
   template <class T>
-  Setting<std::vector<Setting<T>>> parsed_list(std::string_view key, Result<T> (*parse)(std::string_view), Presence presence) {
+  Setting<std::vector<Setting<T>>> parsed_list(std::string_view key, Result<T> (*parse)(std::string_view),
+                                               Presence presence) {
     const raw::Entry* entry = find(key, presence);
     const auto* array = expect<raw::Array>(entry, "an array");
     if (array == nullptr) return std::nullopt;
@@ -67,7 +68,8 @@ class TableReader {
       if (const auto* item_text = std::get_if<std::string>(&item.data)) {
         place = convert(key, {*item_text, item.at}, parse);
       } else {
-        report(item.at, name_of(key) + " must hold strings, not " + std::string(raw::type_of(item)), "put it in quotes");
+        report(item.at, name_of(key) + " must hold strings, not " + std::string(raw::type_of(item)),
+               "put it in quotes");
       }
     }
     return Located<std::vector<Setting<T>>>{std::move(list), entry->value.at};

@@ -43,7 +43,7 @@ Result<std::string> accepted(std::string_view text) { return {boost::system::in_
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_printable(char c) { return c >= ' ' && c < 0x7f; }
 
 bool is_ipv4_mapped(const IpAddress& address) {
   const auto bytes = address.bytes();
@@ -72,7 +72,7 @@ const char* special_mac_use(const MacAddress& mac) {
 }  // namespace
 
 std::string_view closest(std::string_view word, std::span<const std::string_view> candidates) {
-  constexpr std::size_t kLongestWord = 64;   // longer than any of ours: no need to measure
+  constexpr std::size_t kLongestWord = 64;  // longer than any of ours: no need to measure
   if (word.size() > kLongestWord) return {};
   std::string_view best;
   std::size_t best_distance = 3;
@@ -87,7 +87,8 @@ std::string_view closest(std::string_view word, std::span<const std::string_view
 }
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> candidates) {
-  if (const std::string_view close = closest(word, candidates); !close.empty()) return "did you mean " + quoted(close) + "?";
+  if (const std::string_view close = closest(word, candidates); !close.empty())
+    return "did you mean " + quoted(close) + "?";
   std::string list;
   for (const std::string_view candidate : candidates) {
     if (!list.empty()) list += ", ";
@@ -100,7 +101,9 @@ Result<TimingPreset> parse_timing_preset(std::string_view text) {
   return parse_word(text, std::array{TimingPreset::fast, TimingPreset::normal, TimingPreset::relaxed});
 }
 
-Result<TwoNode> parse_two_node(std::string_view text) { return parse_word(text, std::array{TwoNode::none, TwoNode::lowest}); }
+Result<TwoNode> parse_two_node(std::string_view text) {
+  return parse_word(text, std::array{TwoNode::none, TwoNode::lowest});
+}
 
 Result<XdpMode> parse_xdp_mode(std::string_view text) {
   return parse_word(text, std::array{XdpMode::automatic, XdpMode::native, XdpMode::generic, XdpMode::tc});
@@ -118,22 +121,26 @@ Result<std::string> parse_name(std::string_view text) {
 Result<std::string> parse_node_name(std::string_view text) {
   const bool digits_only = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
   if (!text.empty() && digits_only) {
-    return Error{.what = quoted(text) + " looks like an id, not like a node's name", .way_out = "put a letter in it: n1"};
+    return Error{.what = quoted(text) + " looks like an id, not like a node's name",
+                 .way_out = "put a letter in it: n1"};
   }
   return parse_name(text);
 }
 
 Result<std::string> parse_interface(std::string_view text) {
-  const bool right = !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
-                     std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
+  const bool right =
+      !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+      std::ranges::all_of(text, [](char c) { return is_printable(c) && c != ' ' && c != '/' && c != ':'; });
   if (right) return accepted(text);
-  return Error{.what = quoted(text) + " is not an interface name", .way_out = "write a name that \"ip link\" shows, like eth0"};
+  return Error{.what = quoted(text) + " is not an interface name",
+               .way_out = "write a name that \"ip link\" shows, like eth0"};
 }
 
 Result<std::string> parse_vip_kind(std::string_view text) {
   if (text == "shared") return accepted(text);
   if (text == "single") {
-    return Error{.what = "this release of relais has no single VIPs", .way_out = "leave the VIP out, or make it \"shared\""};
+    return Error{.what = "this release of relais has no single VIPs",
+                 .way_out = "leave the VIP out, or make it \"shared\""};
   }
   return Error{.what = quoted(text) + " is not a kind of VIP", .way_out = "write \"shared\", or leave it out"};
 }
@@ -142,8 +149,8 @@ Result<std::string> parse_path(std::string_view text) {
   if (!text.starts_with('/')) {
     return Error{.what = quoted(text) + " is not an absolute path", .way_out = "begin it with \"/\""};
   }
-  if (std::ranges::any_of(text, is_control)) {
-    return Error{.what = "the path has a control character in it", .way_out = "use printable characters"};
+  if (!std::ranges::all_of(text, is_printable)) {
+    return Error{.what = "the path has a character in it that is not printable ASCII", .way_out = "choose another"};
   }
   return accepted(text);
 }
@@ -183,7 +190,8 @@ Result<IpAddress> parse_own_address(std::string_view text) {
                      : is_special(*address)      ? "a reserved address"
                                                  : nullptr;
   if (kind == nullptr) return address;
-  return Error{.what = address->to_string() + " is " + kind, .way_out = "use a unicast address of the front or heartbeat network"};
+  return Error{.what = address->to_string() + " is " + kind,
+               .way_out = "use a unicast address of the front or heartbeat network"};
 }
 
 Result<MacAddress> parse_cluster_mac(std::string_view text) {
@@ -194,7 +202,8 @@ Result<MacAddress> parse_cluster_mac(std::string_view text) {
     return Error{.what = mac->to_string() + " is not a multicast address, so a switch would send it to one port only",
                  .way_out = kWayOut};
   }
-  if (const char* use = special_mac_use(*mac)) return Error{.what = mac->to_string() + " is " + use, .way_out = kWayOut};
+  if (const char* use = special_mac_use(*mac))
+    return Error{.what = mac->to_string() + " is " + use, .way_out = kWayOut};
   return mac;
 }
 

@@ -29,7 +29,7 @@ Result<std::string> parse_node_name(std::string_view text);
 Result<std::string> parse_interface(std::string_view text);
 // "shared"; "single" is refused until there are such VIPs.
 Result<std::string> parse_vip_kind(std::string_view text);
-// Absolute, without control characters.
+// Absolute, printable ASCII.
 Result<std::string> parse_path(std::string_view text);
 // The same, short enough for a Unix socket (unix(7): 107 bytes).
 Result<std::string> parse_socket_path(std::string_view text);

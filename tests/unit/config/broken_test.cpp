@@ -1,5 +1,5 @@
-// Every file in broken/ says itself, behind "#!" on the line that is to blame, what must be reported there. A file yields
-// exactly those errors: none missing, none made up.
+// Every file in broken/ says itself, behind "#!" on the line that is to blame, what must be reported there. A file
+// yields exactly those errors: none missing, none made up.
 #include "daemon/config/parse.h"
 #include "tests/unit/config/files.h"
 

@@ -32,7 +32,9 @@ const std::vector<Row> kRows = {
     {"two-node rule: none -> lowest", [](Cluster& c) { c.two_node = TwoNode::lowest; }},
     {"name of node 2: n2 -> b", [](Cluster& c) { c.nodes[1].name = "b"; }},
     {"address of node 1: 198.51.100.11 -> 198.51.100.21",
-     [](Cluster& c) { c.nodes[0].address = IpAddress::v4({198, 51, 100, 21}); }},
+     [](Cluster& c) {
+       c.nodes[0].address = IpAddress::v4({198, 51, 100, 21});
+     }},
     {"IPv6 address of node 1: 2001:db8:1::11 -> none", [](Cluster& c) { c.nodes[0].address6.reset(); }},
     {"links of node 3: 192.0.2.13, 192.0.2.141 -> 192.0.2.13", [](Cluster& c) { c.nodes[2].links.pop_back(); }},
     {"interface of node 1: eth0 -> eth1", [](Cluster& c) { c.nodes[0].interface = "eth1"; }},
@@ -45,9 +47,13 @@ const std::vector<Row> kRows = {
        c.nodes.back().name = "n4";
      }},
     {"address of VIP mail4: 198.51.100.100 -> 198.51.100.101",
-     [](Cluster& c) { c.vips[0].address = IpAddress::v4({198, 51, 100, 101}); }},
+     [](Cluster& c) {
+       c.vips[0].address = IpAddress::v4({198, 51, 100, 101});
+     }},
     {"cluster MAC of VIP mail6: 03:00:5e:11:11:11 -> 03:00:00:00:00:00",
-     [](Cluster& c) { c.vips[1].mac = MacAddress({3, 0, 0, 0, 0, 0}); }},
+     [](Cluster& c) {
+       c.vips[1].mac = MacAddress({3, 0, 0, 0, 0, 0});
+     }},
     {"weight of n1 for mail6: 2 -> 0", [](Cluster& c) { c.vips[1].weights[NodeId(1)] = 0; }, Effect::live},
     {"VIP mail6 is gone", [](Cluster& c) { c.vips.pop_back(); }},
     {"VIP mail7 is new",

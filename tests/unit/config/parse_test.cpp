@@ -51,8 +51,10 @@ TEST(Configuration, the_shipped_example_is_right) {
   ASSERT_TRUE(example.has_value()) << describe(example_path(), example.error());
   EXPECT_EQ(example->nodes.size(), 3U);
   ASSERT_EQ(example->vips.size(), 2U);
-  EXPECT_EQ(example->vips[0].weights, (std::map<NodeId, std::uint16_t>{{NodeId(1), 1}, {NodeId(2), 1}, {NodeId(3), 1}}));
-  EXPECT_EQ(example->vips[1].weights, (std::map<NodeId, std::uint16_t>{{NodeId(1), 2}, {NodeId(2), 1}, {NodeId(3), 1}}));
+  EXPECT_EQ(example->vips[0].weights,
+            (std::map<NodeId, std::uint16_t>{{NodeId(1), 1}, {NodeId(2), 1}, {NodeId(3), 1}}));
+  EXPECT_EQ(example->vips[1].weights,
+            (std::map<NodeId, std::uint16_t>{{NodeId(1), 2}, {NodeId(2), 1}, {NodeId(3), 1}}));
 }
 
 TEST(Configuration, the_smallest_one_gets_all_defaults) {
@@ -77,7 +79,8 @@ TEST(Configuration, nodes_are_sorted_by_id_and_keep_their_own_interface) {
 
 TEST(Configuration, the_nearest_weight_wins_vip_then_node_then_defaults) {
   std::string text = replaced("id = 2", "weight = 5\nid = 2");
-  text = "[defaults]\nweight = 7\n" + text + "[vip.weights]\nn2 = 3\n[[vip]]\nname = \"v2\"\naddress = \"198.51.100.101\"\n"
+  text = "[defaults]\nweight = 7\n" + text +
+         "[vip.weights]\nn2 = 3\n[[vip]]\nname = \"v2\"\naddress = \"198.51.100.101\"\n"
          "mac = \"03:00:5e:11:11:11\"\n";
   const std::map<NodeId, std::vector<std::uint16_t>> expected{{NodeId(1), {7, 7}}, {NodeId(2), {3, 5}}};
   EXPECT_EQ(weights_of(parsed(text)), expected);
@@ -96,6 +99,10 @@ TEST(Configuration, a_metrics_address_may_be_ipv6) {
 
 TEST(Configuration, a_tie_of_two_nodes_can_be_given_to_the_lowest) {
   EXPECT_EQ(parsed(with("[quorum]\ntwo_node = \"lowest\"\n")).two_node, TwoNode::lowest);
+}
+
+TEST(Configuration, comments_may_be_in_any_language) {
+  EXPECT_EQ(parsed(with("# Postämter, почта, 郵便 ⚠️\n")), parsed(std::string(kSmallest)));
 }
 
 TEST(Configuration, a_byte_order_mark_and_windows_line_ends_do_no_harm) {
@@ -130,7 +137,8 @@ TEST(Configuration, a_file_that_is_not_there_is_one_error_with_a_reason) {
   const Checked<Cluster> result = load("/nonexistent/relais.toml");
   ASSERT_TRUE(result.has_error());
   ASSERT_EQ(result.error().size(), 1U);
-  EXPECT_EQ(describe("relais.toml", result.error()).substr(0, 53), "relais.toml: cannot be read: No such file or director");
+  EXPECT_EQ(describe("relais.toml", result.error()).substr(0, 53),
+            "relais.toml: cannot be read: No such file or director");
 }
 
 TEST(Configuration, a_directory_is_one_error_with_a_reason) {
@@ -146,8 +154,15 @@ TEST(Configuration, a_file_without_end_is_refused_and_not_read_to_the_end) {
 }
 
 TEST(Configuration, deeply_nested_input_is_refused_without_harm) {
-  for (const std::string& bomb : {"a" + [] { std::string dots; for (int i = 0; i < 100000; ++i) dots += ".a"; return dots; }() + " = 1",
-                                  "a = " + std::string(100000, '['), "a = " + std::string(200, '[') + std::string(200, ']')}) {
+  for (const std::string& bomb :
+       {"a" +
+            [] {
+              std::string dots;
+              for (int i = 0; i < 100000; ++i) dots += ".a";
+              return dots;
+            }() +
+            " = 1",
+        "a = " + std::string(100000, '['), "a = " + std::string(200, '[') + std::string(200, ']')}) {
     EXPECT_TRUE(parse(bomb).has_error());
   }
 }
