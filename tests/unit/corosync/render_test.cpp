@@ -1,0 +1,138 @@
+// corosync.conf for typical clusters, as text.
+#include "ha/corosync/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relais::corosync {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+RingSetup cluster_of(std::uint32_t nodes, std::size_t links) {
+  RingSetup setup{.cluster_name = "mail",
+                  .nodes = {},
+                  .token = 200ms,
+                  .two_node = TwoNodeRule::none,
+                  .key_file = "/etc/corosync/authkey"};
+  for (std::uint32_t id = 1; id <= nodes; ++id) {
+    RingNode node{.id = NodeId(id), .name = "n" + std::to_string(id), .links = {}};
+    const auto low = static_cast<std::uint8_t>(10 + id);
+    node.links.push_back(IpAddress::v4({192, 0, 2, low}));
+    if (links == 2) node.links.push_back(IpAddress::v4({192, 0, 2, static_cast<std::uint8_t>(128 + low)}));
+    setup.nodes.push_back(std::move(node));
+  }
+  return setup;
+}
+
+TEST(Render, a_cluster_with_two_links_uses_both_all_the_time) {
+  EXPECT_EQ(render_corosync_conf(cluster_of(2, 2)),
+            R"(# Written by relaisd from the cluster's configuration; changes are lost.
+totem {
+  version: 2
+  cluster_name: mail
+  transport: knet
+  link_mode: active
+  token: 200
+  token_coefficient: 0
+  token_retransmits_before_loss_const: 4
+  consensus: 240
+  crypto_cipher: aes256
+  crypto_hash: sha256
+  keyfile: /etc/corosync/authkey
+  interface {
+    linknumber: 0
+    knet_ping_interval: 300
+    knet_ping_timeout: 600
+    knet_pong_count: 2
+  }
+  interface {
+    linknumber: 1
+    knet_ping_interval: 300
+    knet_ping_timeout: 600
+    knet_pong_count: 2
+  }
+}
+nodelist {
+  node {
+    nodeid: 1
+    name: n1
+    ring0_addr: 192.0.2.11
+    ring1_addr: 192.0.2.139
+  }
+  node {
+    nodeid: 2
+    name: n2
+    ring0_addr: 192.0.2.12
+    ring1_addr: 192.0.2.140
+  }
+}
+quorum {
+  provider: corosync_votequorum
+}
+logging {
+  to_stderr: yes
+  to_logfile: no
+  to_syslog: no
+  timestamp: hires
+}
+system {
+  sched_rr: yes
+}
+)");
+}
+
+TEST(Render, one_link_has_no_link_mode) {
+  const std::string text = render_corosync_conf(cluster_of(3, 1));
+  EXPECT_THAT(text, Not(HasSubstr("link_mode")));
+  EXPECT_THAT(text, Not(HasSubstr("linknumber: 1")));
+}
+
+TEST(Render, of_two_nodes_the_lowest_stays_quorate_if_asked_for) {
+  RingSetup setup = cluster_of(2, 1);
+  setup.two_node = TwoNodeRule::lowest;
+  EXPECT_THAT(render_corosync_conf(setup),
+              HasSubstr("  auto_tie_breaker: 1\n  auto_tie_breaker_node: lowest\n  wait_for_all: 0\n"));
+}
+
+TEST(Render, the_two_node_rule_means_nothing_for_three) {
+  RingSetup setup = cluster_of(3, 1);
+  setup.two_node = TwoNodeRule::lowest;
+  EXPECT_THAT(render_corosync_conf(setup), Not(HasSubstr("auto_tie_breaker")));
+}
+
+TEST(Render, names_cannot_end_a_section) {
+  RingSetup setup = cluster_of(1, 1);
+  setup.cluster_name = "a b}\nquorum {";
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("  cluster_name: a_b__quorum__\n"));
+}
+
+TEST(Render, ipv6_links_are_plain_addresses) {
+  RingSetup setup = cluster_of(1, 1);
+  setup.nodes[0].links[0] = *IpAddress::parse("2001:db8::11");
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("    ring0_addr: 2001:db8::11\n"));
+}
+
+TEST(TokenRetransmits, leave_at_least_30_ms_for_each_retransmission) {
+  EXPECT_EQ(token_retransmits(50ms), 1U);
+  EXPECT_EQ(token_retransmits(100ms), 3U);
+  EXPECT_EQ(token_retransmits(200ms), 4U);
+  EXPECT_EQ(token_retransmits(1000ms), 4U);
+  for (std::int64_t ms = 50; ms <= 3000; ++ms) {
+    const double retransmit_ms = static_cast<double>(ms) / (token_retransmits(std::chrono::milliseconds(ms)) + 0.2);
+    EXPECT_GE(retransmit_ms, 29.999) << ms;
+  }
+}
+
+TEST(Majority, is_more_than_half) {
+  EXPECT_EQ(majority_of(1), 1U);
+  EXPECT_EQ(majority_of(2), 2U);
+  EXPECT_EQ(majority_of(3), 2U);
+  EXPECT_EQ(majority_of(4), 3U);
+  EXPECT_EQ(majority_of(16), 9U);
+}
+
+}  // namespace
+}  // namespace relais::corosync

@@ -1,0 +1,37 @@
+// A directory of a test's own, removed with all that is in it.
+#pragma once
+
+#include "base/invariant.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace relais::corosync {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "rlsco-XXXXXX").string();
+    INVARIANT(::mkdtemp(pattern.data()) != nullptr, "the temporary directory is writable");
+    path_ = pattern;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  // Writes a file below the directory.
+  void write(const std::string& name, const std::string& content) const { std::ofstream(path_ / name) << content; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace relais::corosync
