@@ -1,0 +1,87 @@
+// relaisd: reads the configuration, builds the node, runs it. docs/man/relaisd.8 describes it.
+#include "daemon/config/parse.h"
+#include "daemon/node/front.h"
+#include "daemon/node/node.h"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+#include <iostream>
+
+namespace {
+
+// sysexits.h: the service manager need not try again with a wrong configuration.
+enum ExitCode : int { kEnded = 0, kFailed = 1, kUsage = 64, kBadConfiguration = 78 };
+
+struct Options {
+  std::string config{relais::config::kDefaultPath};
+  std::string node;
+  bool check = false;
+  bool detach = false;
+};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return {};
+  const std::string full(name.data());
+  return full.substr(0, full.find('.'));
+}
+
+int fail(ExitCode code, const std::string& text) {
+  std::cerr << "relaisd: " << text << "\n";
+  return code;
+}
+
+int run(const relais::config::Cluster& config, relais::NodeId self) {
+  spdlog::set_default_logger(spdlog::stderr_logger_st("relaisd"));
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  spdlog::flush_on(spdlog::level::info);
+  boost::asio::io_context io(1);
+  auto node = relais::node::Node::open(io, config, self);
+  if (node.has_error()) return fail(kFailed, node.error().to_string());
+  (*node)->start();
+  io.run();
+  return kEnded;
+}
+
+int carry_out(const Options& options) {
+  const auto config = relais::config::load(options.config);
+  if (config.has_error()) {
+    std::cerr << relais::config::describe(options.config, config.error());
+    return kBadConfiguration;
+  }
+  const std::string name = options.node.empty() ? host_name() : options.node;
+  const relais::config::Node* self = relais::config::find_node(*config, name);
+  if (self == nullptr) {
+    return fail(kBadConfiguration, "\"" + name + "\" is no node of " + options.config +
+                                       " (name this machine with --node, or add it to the configuration)");
+  }
+  if (options.check) return kEnded;
+  if (geteuid() != 0) return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
+  if (!options.detach) return run(*config, self->id);
+  const relais::Result<void> removed = relais::node::remove_front(*config, *self);
+  return removed.has_error() ? fail(kFailed, removed.error().to_string()) : kEnded;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"relaisd: node daemon of a relais cluster"};
+  app.add_option("--config", options.config, "configuration of the cluster")->capture_default_str();
+  app.add_option("--node", options.node, "this node's name or id (default: the host name)");
+  app.add_flag("--check", options.check, "check the configuration and end");
+  app.add_flag("--detach", options.detach, "take addresses and programs off this machine and end (relaisd must not run)");
+  app.set_version_flag("--version", RELAIS_VERSION);
+  try {
+    app.parse(argc, argv);
+    return carry_out(options);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kEnded : kUsage;
+  } catch (const std::exception& error) {
+    return fail(kFailed, std::string("unexpected: ") + error.what());
+  }
+}

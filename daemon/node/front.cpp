@@ -1,0 +1,98 @@
+#include "daemon/node/front.h"
+
+#include "netfilter/loader/bpf_file_system.h"
+#include "netfilter/net/link.h"
+#include "netfilter/net/multicast.h"
+#include "netfilter/net/vip_address.h"
+
+#include <algorithm>
+
+namespace relais::node {
+
+namespace {
+
+netfilter::AttachChoice choice_of(config::XdpMode mode) {
+  switch (mode) {
+    case config::XdpMode::automatic: return netfilter::AttachChoice::automatic;
+    case config::XdpMode::native: return netfilter::AttachChoice::native;
+    case config::XdpMode::generic: return netfilter::AttachChoice::generic;
+    case config::XdpMode::tc: return netfilter::AttachChoice::tc;
+  }
+  return netfilter::AttachChoice::automatic;
+}
+
+Result<netfilter::Link> find_front(const config::Node& self) {
+  Result<netfilter::Link> link = netfilter::find_link(self.interface);
+  if (link.has_value() && link->state != netfilter::LinkState::down) return link;
+  if (link.has_error()) return std::move(link).error().with_context("front interface of " + self.name);
+  return Error{.what = "front interface " + self.interface + " is down",
+               .way_out = "ip link set " + self.interface + " up"};
+}
+
+Result<void> prepare_bpf_file_system(const std::string& pins) {
+  Result<> usable = netfilter::check_bpf_file_system(pins);
+  if (usable.has_value()) return usable;
+  const Result<> mounted = netfilter::mount_bpf_file_system();
+  return mounted.has_value() ? netfilter::check_bpf_file_system(pins) : usable;
+}
+
+Result<void> remove_strangers(const config::Cluster& config, const netfilter::Link& link, const std::string& pins) {
+  for (const IpAddress& address : netfilter::pinned_vips(pins)) {
+    const bool wanted = std::ranges::any_of(config.vips, [&](const config::Vip& vip) { return vip.address == address; });
+    if (wanted) continue;
+    const Result<> removed = netfilter::remove_vip_address(link.index, address);
+    if (removed.has_error()) return removed;
+  }
+  return {};
+}
+
+Result<void> add_addresses(const config::Cluster& config, const netfilter::Link& link) {
+  for (const config::Vip& vip : config.vips) {
+    const Result<> filter = netfilter::add_multicast_mac(link.name, vip.mac);
+    if (filter.has_error()) return filter;
+    const Result<> address = netfilter::add_vip_address(link.index, vip.address);
+    if (address.has_error()) return address;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string pin_directory_of(const std::string& interface) {
+  return std::string(netfilter::kBpfFileSystem) + "/relais/" + interface;
+}
+
+Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key) {
+  const Result<netfilter::Link> link = find_front(self);
+  if (link.has_error()) return link.error();
+  netfilter::DataPlaneSettings settings{.interface = link->index,
+                                        .own_mac = link->mac,
+                                        .key = key,
+                                        .vips = {},
+                                        .choice = choice_of(self.xdp),
+                                        .pin_directory = pin_directory_of(link->name)};
+  for (const config::Vip& vip : config.vips) settings.vips.push_back({.address = vip.address, .cluster_mac = vip.mac});
+  const Result<void> file_system = prepare_bpf_file_system(settings.pin_directory);
+  if (file_system.has_error()) return file_system.error();
+  const Result<void> strangers = remove_strangers(config, *link, settings.pin_directory);
+  if (strangers.has_error()) return strangers.error();
+  Result<netfilter::DataPlane> data_plane = netfilter::DataPlane::open(settings);
+  if (data_plane.has_error()) return data_plane;
+  const Result<void> addresses = add_addresses(config, *link);
+  if (addresses.has_error()) return addresses.error();
+  return data_plane;
+}
+
+Result<void> remove_front(const config::Cluster& config, const config::Node& self) {
+  const Result<netfilter::Link> link = netfilter::find_link(self.interface);
+  if (link.has_error()) return link.error();
+  for (const config::Vip& vip : config.vips) {
+    const Result<> address = netfilter::remove_vip_address(link->index, vip.address);
+    if (address.has_error()) return address;
+    const Result<> filter = netfilter::remove_multicast_mac(link->name, vip.mac);
+    if (filter.has_error()) return filter;
+  }
+  return netfilter::remove_data_plane(pin_directory_of(link->name), link->index);
+}
+
+}  // namespace relais::node

@@ -1,0 +1,22 @@
+// The front of this node: its interface, the data plane on it, the VIPs' addresses and the cluster MACs in the NIC's filter.
+#pragma once
+
+#include "base/result.h"
+#include "base/siphash.h"
+#include "daemon/config/cluster.h"
+#include "netfilter/loader/data_plane.h"
+
+#include <string>
+
+namespace relais::node {
+
+std::string pin_directory_of(const std::string& interface);
+
+// Attaches the data plane first and puts the addresses on the interface then, so that the stack never answers for a VIP
+// unguarded. VIPs of a former configuration are taken off before. Nothing is answered until a lease is set.
+Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
+
+// Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In that order.
+Result<void> remove_front(const config::Cluster& config, const config::Node& self);
+
+}  // namespace relais::node

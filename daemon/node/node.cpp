@@ -1,0 +1,271 @@
+// Putting a node together, and carrying the core's actions out.
+#include "daemon/node/node.h"
+
+#include "base/clock.h"
+#include "base/cluster_key.h"
+#include "daemon/config/print.h"
+#include "daemon/node/front.h"
+#include "daemon/node/process.h"
+#include "daemon/node/state_file.h"
+#include "daemon/node/view.h"
+#include "ha/core/step.h"
+#include "ha/corosync/render.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <csignal>
+#include <utility>
+
+namespace relais::node {
+
+namespace {
+
+constexpr std::chrono::milliseconds kCountInterval{1000};
+constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t random_incarnation() {
+  std::uint64_t value = 0;
+  const ssize_t got = getrandom(&value, sizeof value, 0);
+  INVARIANT(got == sizeof value, "the kernel has randomness");
+  return value;
+}
+
+corosync::ProcessSettings process_settings(const config::Cluster& config, const ClusterKey& key) {
+  corosync::ProcessSettings settings;
+  corosync::RingSetup ring{.cluster_name = config.name,
+                           .nodes = {},
+                           .token = config::token_of(config.timing.preset),
+                           .two_node = config.two_node == config::TwoNode::lowest ? corosync::TwoNodeRule::lowest
+                                                                                  : corosync::TwoNodeRule::none,
+                           .key_file = settings.directory / "authkey"};
+  for (const config::Node& node : config.nodes) {
+    ring.nodes.push_back({.id = node.id, .name = node.name, .links = node.links});
+  }
+  settings.configuration = corosync::render_corosync_conf(ring);
+  settings.authkey = key.corosync_authkey();
+  return settings;
+}
+
+ha::Settings core_settings(const config::Cluster& config, NodeId self) {
+  return {.self = self,
+          .incarnation = random_incarnation(),
+          .config_hash = config::hash_of(config),
+          .version = RELAIS_VERSION,
+          .timing = config::timing_of(config),
+          .weights = config::weights_of(config),
+          .vips = config.vips.size()};
+}
+
+spdlog::level::level_enum level_of(ha::Severity severity) {
+  switch (severity) {
+    case ha::Severity::info: return spdlog::level::info;
+    case ha::Severity::warning: return spdlog::level::warn;
+    case ha::Severity::error: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+// What open() has made and the constructor takes over.
+struct Node::Parts {
+  config::Cluster config;
+  NodeId self;
+  ClusterKey key;
+  netfilter::DataPlane data_plane;
+  netfilter::FlowInspector inspector;
+  ha::State state;
+};
+
+Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const config::Cluster& config, NodeId self) {
+  const config::Node* node = config::find_node(config, self);
+  INVARIANT(node != nullptr, "self is a configured node");
+  Result<ClusterKey> key = ClusterKey::read(config.key_file);
+  if (key.has_error()) return key.error();
+  Result<netfilter::DataPlane> data_plane = open_front(config, *node, key->bucket_hash_key());
+  if (data_plane.has_error()) return data_plane.error();
+  Result<netfilter::FlowInspector> inspector = netfilter::FlowInspector::open();
+  if (inspector.has_error()) return inspector.error();
+  Result<ha::Cluster> known = load_state(config.state_directory);
+  const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
+  ha::State state =
+      ha::initial_state(core_settings(config, self), known.has_value() ? std::move(*known) : ha::Cluster{}, boot_now());
+  std::unique_ptr<Node> result(new Node(io, Parts{.config = config,
+                                                  .self = self,
+                                                  .key = std::move(*key),
+                                                  .data_plane = std::move(*data_plane),
+                                                  .inspector = std::move(*inspector),
+                                                  .state = std::move(state)}));
+  if (damaged) {
+    result->log(ha::Severity::warning, "state-unreadable",
+                damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
+  }
+  const Result<void> servers = result->open_servers();
+  if (servers.has_error()) return servers.error();
+  return result;
+}
+
+Node::Node(boost::asio::io_context& io, Parts parts)
+    : io_(io),
+      config_(std::move(parts.config)),
+      self_(*config::find_node(config_, parts.self)),
+      key_(parts.key.bucket_hash_key()),
+      data_plane_(std::move(parts.data_plane)),
+      inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
+      driver_(io, *this, std::move(parts.state)),
+      flow_timer_(io),
+      signals_(io, SIGTERM, SIGINT),
+      worker_(std::make_unique<Worker>(io)) {
+  for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
+  const auto report = [this](const ha::Report& said) { record(said); };
+  corosync_ = std::make_unique<corosync::CorosyncProcess>(io, process_settings(config_, parts.key), report);
+}
+
+Result<void> Node::open_servers() {
+  const auto report = [this](const Error& error) { log(ha::Severity::warning, "control", error.to_string()); };
+  Result<control::Server> server = control::Server::open_control(
+      io_, *this,
+      {.socket_path = config_.control_socket,
+       .access = {.user = ::geteuid(), .group = control::find_group("relais")},
+       .report = report});
+  if (server.has_error()) return server.error();
+  control_server_.emplace(std::move(*server));
+  if (!config_.metrics_listen) return {};
+  Result<control::Server> metrics = control::Server::open_metrics(
+      io_, {.listen = config::to_string(*config_.metrics_listen),
+            .render = [this] { return metrics::render_metrics(metrics_input()); },
+            .report = report});
+  if (metrics.has_error()) return metrics.error();
+  metrics_server_.emplace(std::move(*metrics));
+  return {};
+}
+
+void Node::start() {
+  if (const Result<void> realtime = become_realtime(); realtime.has_error()) {
+    log(ha::Severity::warning, "not-realtime", realtime.error().to_string());
+  }
+  driver_.start();
+  corosync_->start();
+  ring_ = std::make_unique<corosync::RingLink>(
+      io_, corosync::LinkSettings{.self = self_.id, .nodes = config_.nodes.size()},
+      corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
+                             .report = [this](const ha::Report& report) { record(report); }});
+  count_flows();
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    notify_service_manager("STOPPING=1");
+    driver_.feed(ha::StopRequested{});
+  });
+  log(ha::Severity::info, "started",
+      "relaisd " RELAIS_VERSION " is up as " + self_.name + ", data plane " + data_plane_status().mode);
+  notify_service_manager("READY=1");
+}
+
+void Node::on_ring_event(ha::Event event) {
+  if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
+    if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) ++heartbeats_delivered_;
+  }
+  driver_.feed(std::move(event));
+  const ha::Role role = driver_.state().role;
+  if (role == last_role_) return;
+  last_role_ = role;
+  ++count_generation_;
+  if (role == ha::Role::joining) count_flows();
+}
+
+void Node::count_flows() {
+  flow_timer_.cancel();
+  const std::uint64_t generation = ++count_generation_;
+  worker_->run(
+      [inspector = inspector_, vips = vip_addresses_, key = key_] { return inspector->count(vips, key); },
+      [this, generation](Result<netfilter::FlowCounts> counts) {
+        if (generation == count_generation_ && counts.has_value()) driver_.feed(ha::FlowsCounted{std::move(*counts)});
+        if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
+        arm_flow_timer();
+      });
+}
+
+void Node::arm_flow_timer() {
+  flow_timer_.expires_after(ha::wants_flow_counts(driver_.state()) ? kCountIntervalWithLeftovers : kCountInterval);
+  flow_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) count_flows();
+  });
+}
+
+void Node::apply(const ha::ApplyStates& states) { data_plane_.set_states(states.vip, states.states); }
+
+void Node::apply(const ha::SetLease& lease) { data_plane_.set_lease(lease.until); }
+
+void Node::multicast(ha::ViewId view, ha::Body body) {
+  if (std::holds_alternative<ha::Heartbeat>(body)) ++heartbeats_sent_;
+  if (!ring_) return;
+  const Result<> sent = ring_->send({.view = view, .body = std::move(body)});
+  // Not sent is like lost in a fault: the ring says so itself in a moment, and what matters is said again in the next view.
+  if (sent.has_error()) spdlog::debug("not sent: {}", sent.error().to_string());
+}
+
+void Node::destroy(const ha::DestroyFlows& flows) {
+  worker_->run([inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets,
+                key = key_] { return inspector->destroy(vip, buckets, key); },
+               [this](const Result<std::uint32_t>& destroyed) {
+                 if (destroyed.has_error()) return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
+                 log(ha::Severity::info, "drain-limit",
+                     std::to_string(*destroyed) + " old connections were reset: the drain limit is over");
+               });
+}
+
+void Node::save(const ha::Cluster&) {
+  if (saving_ == Saving::idle) return write_state();
+  saving_ = Saving::writing_and_stale;
+}
+
+void Node::write_state() {
+  saving_ = Saving::writing;
+  worker_->run([directory = config_.state_directory, cluster = driver_.state().cluster] { return save_state(directory, cluster); },
+               [this](const Result<void>& saved) {
+                 const bool again = saving_ == Saving::writing_and_stale;
+                 saving_ = Saving::idle;
+                 if (saved.has_error() && !state_file_is_bad_) {
+                   log(ha::Severity::error, "state-not-saved", saved.error().to_string() + "; serving goes on");
+                 }
+                 state_file_is_bad_ = saved.has_error();
+                 if (again) write_state();
+               });
+}
+
+void Node::log(ha::Severity severity, std::string kind, std::string text) {
+  record(ha::Report{.severity = severity, .kind = std::move(kind), .node = self_.id, .text = std::move(text)});
+}
+
+void Node::record(const ha::Report& report) {
+  spdlog::log(level_of(report.severity), "{}: {}", report.kind, report.text);
+  log_.add(make_event(report, wall_ms()));
+  if (control_server_) control_server_->notify_events();
+}
+
+void Node::record(const ha::Receipt& receipt) {
+  log_.add(make_receipt(receipt, wall_ms()));
+  last_takeover_ = std::chrono::microseconds(receipt.takeover_us);
+  const control::ReceiptRecord shown = make_receipt(receipt, wall_ms());
+  spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch, shown.buckets,
+               shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);
+}
+
+void Node::end() {
+  driver_.stop();
+  flow_timer_.cancel();
+  signals_.cancel();
+  ring_.reset();
+  corosync_.reset();
+  if (control_server_) control_server_->stop();
+  if (metrics_server_) metrics_server_->stop();
+  worker_.reset();
+  spdlog::info("left the cluster; the data plane stays attached, without a lease");
+}
+
+}  // namespace relais::node

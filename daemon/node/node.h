@@ -1,0 +1,99 @@
+// One node of the cluster, put together: the core with its driver, the ring, the data plane, the control API.
+#pragma once
+
+#include "base/result.h"
+#include "base/siphash.h"
+#include "daemon/config/cluster.h"
+#include "daemon/control/backend.h"
+#include "daemon/control/event_log.h"
+#include "daemon/control/server.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/node/driver.h"
+#include "daemon/node/worker.h"
+#include "ha/corosync/link.h"
+#include "ha/corosync/process.h"
+#include "netfilter/loader/data_plane.h"
+#include "netfilter/net/flows.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace relais::node {
+
+class Node final : private Effects, private control::Backend {
+ public:
+  // Everything that can fail at the start: keys, interface, data plane, sockets. `self` is one of config's nodes.
+  static Result<std::unique_ptr<Node>> open(boost::asio::io_context& io, const config::Cluster& config, NodeId self);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Joins the cluster and serves until SIGTERM or SIGINT; then it leaves in order and the io_context runs out of work.
+  // Corosync and the data plane (without a lease) stay, for the next relaisd.
+  void start();
+
+ private:
+  struct Parts;
+  Node(boost::asio::io_context& io, Parts parts);
+
+  // Effects
+  void apply(const ha::ApplyStates& states) override;
+  void apply(const ha::SetLease& lease) override;
+  void multicast(ha::ViewId view, ha::Body body) override;
+  void destroy(const ha::DestroyFlows& flows) override;
+  void save(const ha::Cluster& cluster) override;
+  void record(const ha::Report& report) override;
+  void record(const ha::Receipt& receipt) override;
+  void end() override;
+
+  // control::Backend
+  control::Status status() override;
+  control::Who who(const IpAddress& client) override;
+  control::EventList events_after(std::uint64_t id) override;
+  control::ReceiptList receipts() override;
+  Result<void> carry_out(control::OrderKind kind, const control::Order& order) override;
+  std::string configuration() override;
+  control::Version version() override;
+
+  Result<void> open_servers();
+  void on_ring_event(ha::Event event);
+  void count_flows();
+  void arm_flow_timer();
+  void write_state();
+  control::DataPlaneStatus data_plane_status() const;
+  std::string corosync_status() const;
+  metrics::MetricsInput metrics_input();
+  void log(ha::Severity severity, std::string kind, std::string text);
+
+  boost::asio::io_context& io_;
+  config::Cluster config_;
+  const config::Node& self_;
+  SipKey key_;
+  netfilter::DataPlane data_plane_;
+  std::shared_ptr<netfilter::FlowInspector> inspector_;   // used by jobs of the worker only
+  std::vector<IpAddress> vip_addresses_;
+  control::EventLog log_;
+  Driver driver_;
+  std::unique_ptr<corosync::CorosyncProcess> corosync_;
+  std::unique_ptr<corosync::RingLink> ring_;
+  std::optional<control::Server> control_server_;
+  std::optional<control::Server> metrics_server_;
+  boost::asio::steady_timer flow_timer_;
+  boost::asio::signal_set signals_;
+
+  enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
+  bool state_file_is_bad_ = false;   // reported, until a write succeeds again
+  std::uint64_t count_generation_ = 0;   // a count that began before the role changed is not for the new role
+  ha::Role last_role_ = ha::Role::outside;
+  std::chrono::microseconds last_takeover_{0};
+  std::uint64_t heartbeats_sent_ = 0;
+  std::uint64_t heartbeats_delivered_ = 0;
+  std::unique_ptr<Worker> worker_;   // last: its jobs use the parts above
+};
+
+}  // namespace relais::node
