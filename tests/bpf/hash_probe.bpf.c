@@ -1,5 +1,5 @@
 /* Hashes the address that a "packet" carries, with the code of the data plane, for its test vectors. */
-#include "vmlinux.h"
+#include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
 

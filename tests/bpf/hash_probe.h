@@ -1,6 +1,5 @@
 /* What hash_probe.bpf.c is asked, and where it writes the answer. */
-#ifndef RELAIS_TESTS_BPF_HASH_PROBE_H
-#define RELAIS_TESTS_BPF_HASH_PROBE_H
+#pragma once
 
 #include "netfilter/abi/limits.h"
 
@@ -13,5 +12,3 @@ struct hash_question {
   __u32 padding;     /* zero */
 };
 RELAIS_STATIC_ASSERT(sizeof(struct hash_question) == 48, "no hidden padding");
-
-#endif
