@@ -18,7 +18,8 @@ Result<UniqueFd> bound_socket(const IpAddress& source, int type) {
   if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   const auto local = socket_address(source, 0);
   if (::bind(fd.get(), local.pointer(), local.length) != 0) {
-    return system_error("cannot use the source address " + source.to_string(), errno, "run the probe with lab/lab probe");
+    return system_error("cannot use the source address " + source.to_string(), errno,
+                        "run the probe with lab/lab probe");
   }
   return fd;
 }

@@ -12,7 +12,8 @@ Result<CommandReader> CommandReader::open(const std::string& path) {
   if (path.empty()) return CommandReader(UniqueFd());
   // A FIFO is opened for both, so that its end is never seen while no writer is about.
   UniqueFd fd(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return system_error("cannot open " + path, errno, "make it with mkfifo, or use --control - for standard input");
+  if (!fd)
+    return system_error("cannot open " + path, errno, "make it with mkfifo, or use --control - for standard input");
   return CommandReader(std::move(fd));
 }
 
@@ -23,7 +24,7 @@ std::vector<std::string> CommandReader::take() {
   std::array<char, 1024> buffer{};
   const auto count = ::read(fd_.get(), buffer.data(), buffer.size());
   if (count <= 0) {
-    fd_.reset();   // the giver of orders has gone; the run goes on
+    fd_.reset();  // the giver of orders has gone; the run goes on
     return lines;
   }
   partial_.append(buffer.data(), static_cast<std::size_t>(count));

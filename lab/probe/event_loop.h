@@ -17,15 +17,15 @@ class EventHandler {
   EventHandler(const EventHandler&) = delete;
   EventHandler& operator=(const EventHandler&) = delete;
   virtual ~EventHandler() = default;
-  virtual void on_ready(std::uint32_t events) = 0;   // EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
+  virtual void on_ready(std::uint32_t events) = 0;  // EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
 };
 
 class EventLoop {
  public:
   static Result<EventLoop> open();
 
-  void watch(int fd, std::uint32_t events, EventHandler& handler);    // adds or changes
-  void forget(int fd);                                                // before the fd is closed
+  void watch(int fd, std::uint32_t events, EventHandler& handler);  // adds or changes
+  void forget(int fd);                                              // before the fd is closed
   // Handles what is ready; waits at most wait_ms for the first.
   void run_once(int wait_ms);
 

@@ -98,7 +98,8 @@ class Run {
     const std::uint64_t behind = due - passed_;
     if (options_.rate > 0) {
       const double late_s = static_cast<double>(behind - 1) / options_.rate;
-      record_.latest = std::max(record_.latest, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(late_s)));
+      record_.latest =
+          std::max(record_.latest, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(late_s)));
     }
     passed_ = due;
     for (std::uint64_t i = 0; i < std::min(behind, kLargestBurst) && !over(now); ++i) {
@@ -132,7 +133,7 @@ class Run {
   std::optional<LongLived> long_lived_;
   Instant rate_begin_;
   Instant last_overdue_;
-  std::uint64_t passed_ = 0;    // starts that were due so far
+  std::uint64_t passed_ = 0;  // starts that were due so far
   std::uint64_t started_ = 0;
   bool stopped_ = false;
 };

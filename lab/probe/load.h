@@ -17,13 +17,13 @@ enum class Protocol : std::uint8_t { tcp, udp };
 struct LoadOptions {
   std::vector<Target> targets;
   Protocol protocol = Protocol::tcp;
-  double rate = 200;              // per second, over all targets; 0: long-lived only
-  Duration duration{};            // of starting; zero: until `count` or the order `stop`
-  std::uint64_t count = 0;        // 0: no limit
+  double rate = 200;        // per second, over all targets; 0: long-lived only
+  Duration duration{};      // of starting; zero: until `count` or the order `stop`
+  std::uint64_t count = 0;  // 0: no limit
   std::size_t long_lived = 0;
   Duration time_limit{};
   std::size_t payload = 16;
-  std::string control;            // "-", a FIFO, or "" for none
+  std::string control;  // "-", a FIFO, or "" for none
 };
 
 // Orders: "phase NAME" begins a phase now; "stop" ends the run. SIGINT and SIGTERM end it too.

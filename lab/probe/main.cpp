@@ -3,8 +3,8 @@
 #include "lab/probe/report.h"
 #include "lab/probe/serve.h"
 
-#include <CLI/CLI.hpp>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <fstream>
 #include <iostream>
@@ -28,9 +28,11 @@ struct Arguments {
 
 void define_load(CLI::App& command, Arguments& arguments) {
   command.add_option("--vip", arguments.vips, "address to connect to; may be repeated")->required();
-  command.add_option("--sources", arguments.sources, "203.0.113.10-249 or 2001:db8:2::100-1ef; may be repeated")->required();
+  command.add_option("--sources", arguments.sources, "203.0.113.10-249 or 2001:db8:2::100-1ef; may be repeated")
+      ->required();
   command.add_option("--port", arguments.port, "TCP or UDP port")->capture_default_str();
-  command.add_option("--rate", arguments.load.rate, "new connections per second")->capture_default_str()
+  command.add_option("--rate", arguments.load.rate, "new connections per second")
+      ->capture_default_str()
       ->check(CLI::Range(0.0, 100000.0));
   command.add_option("--duration", arguments.duration_s, "seconds of starting connections; 0: until count or stop")
       ->capture_default_str();
@@ -39,15 +41,14 @@ void define_load(CLI::App& command, Arguments& arguments) {
       ->capture_default_str();
   command.add_option("--connect-timeout", arguments.time_limit_s, "seconds")->capture_default_str();
   command.add_option("--payload", arguments.load.payload, "bytes per connection that must come back")
-      ->capture_default_str()->check(CLI::Range(1, 10000000));
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000000));
   command.add_flag("--udp", arguments.udp, "datagrams instead of connections");
   command.add_option("--control", arguments.load.control, "orders (phase NAME, stop): - for standard input, or a FIFO");
   command.add_option("--json", arguments.json, "write the report as JSON to this file; - instead of the table");
 }
 
-Duration seconds(double value) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
-}
+Duration seconds(double value) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)); }
 
 int fail(const Error& error) {
   std::cerr << "probe: " << error.to_string() << "\n";
@@ -86,7 +87,7 @@ void prepare_process() {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
-  setpriority(PRIO_PROCESS, 0, -10);   // without root it stays as it is
+  setpriority(PRIO_PROCESS, 0, -10);  // without root it stays as it is
 }
 
 }  // namespace

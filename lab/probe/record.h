@@ -12,35 +12,35 @@
 namespace relais::probe {
 
 enum class Outcome : std::uint8_t {
-  ok,        // connected, and the echo came back
-  failed,    // no connection, or no echo, within the time limit; or the network said "unreachable"
-  refused,   // reset as the answer to the first packet
-  reset,     // connected, then reset or closed by the other side before the echo came
+  ok,       // connected, and the echo came back
+  failed,   // no connection, or no echo, within the time limit; or the network said "unreachable"
+  refused,  // reset as the answer to the first packet
+  reset,    // connected, then reset or closed by the other side before the echo came
 };
 
-using NodeIndex = std::uint8_t;   // into Record::nodes
+using NodeIndex = std::uint8_t;  // into Record::nodes
 inline constexpr NodeIndex kNobody = 0;
 
 // One connection (or one datagram) that was tried.
 struct Attempt {
   Instant start;
-  std::optional<Duration> connect;   // from start to established; absent: never. UDP: to the answer
-  std::uint32_t source = 0;          // into Record::sources
-  NodeIndex node = kNobody;          // who said its name
+  std::optional<Duration> connect;  // from start to established; absent: never. UDP: to the answer
+  std::uint32_t source = 0;         // into Record::sources
+  NodeIndex node = kNobody;         // who said its name
   Outcome outcome = Outcome::failed;
-  std::uint8_t retransmitted = 0;    // SYNs that were sent again, at most 255
+  std::uint8_t retransmitted = 0;  // SYNs that were sent again, at most 255
 };
 
 // A long-lived connection that was opened, or has ended although we did not end it.
 struct LongOpened {
   Instant when;
   NodeIndex node = kNobody;
-  bool again = false;   // in place of one that broke
+  bool again = false;  // in place of one that broke
 };
 struct LongBroken {
   Instant when;
   NodeIndex node = kNobody;
-  Duration unheard{};   // since the last byte came back: how long the client did not know
+  Duration unheard{};  // since the last byte came back: how long the client did not know
 };
 
 // A second answer to one datagram.
@@ -56,19 +56,19 @@ struct PhaseStart {
 };
 
 struct Record {
-  std::vector<std::string> nodes{"nobody"};   // names by NodeIndex
+  std::vector<std::string> nodes{"nobody"};  // names by NodeIndex
   std::vector<IpAddress> sources;
-  std::vector<Attempt> attempts;              // in order of their end
+  std::vector<Attempt> attempts;  // in order of their end
   std::vector<LongOpened> long_opened;
   std::vector<LongBroken> long_broken;
   std::vector<Duplicate> duplicates;
-  std::vector<PhaseStart> phases;             // in order; the first begins with the run
+  std::vector<PhaseStart> phases;  // in order; the first begins with the run
   Instant begin;
   Instant end;
-  std::int64_t begin_wall_ms = 0;             // Unix time of `begin`
-  Duration latest{};                          // the largest delay of our own in starting a connection
+  std::int64_t begin_wall_ms = 0;  // Unix time of `begin`
+  Duration latest{};               // the largest delay of our own in starting a connection
 
-  NodeIndex node_index(const std::string& name);   // adds an unknown name, up to 255
+  NodeIndex node_index(const std::string& name);  // adds an unknown name, up to 255
 };
 
 }  // namespace relais::probe

@@ -26,7 +26,7 @@ bool is_affected(const Attempt& attempt) { return attempt.outcome != Outcome::ok
 
 struct Window {
   Instant from;
-  Instant to;   // exclusive
+  Instant to;  // exclusive
   bool holds(Instant when) const { return from <= when && when < to; }
 };
 

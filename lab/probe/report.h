@@ -31,27 +31,27 @@ struct Trouble {
 // All attempts that *started* in the phase, all long-lived events that *happened* in it.
 struct PhaseReport {
   std::string name;
-  double start_ms = 0;   // after the run's begin
+  double start_ms = 0;  // after the run's begin
   double end_ms = 0;
   std::uint64_t attempts = 0;
   std::uint64_t ok = 0;
   std::uint64_t failed = 0;
   std::uint64_t refused = 0;
   std::uint64_t reset = 0;
-  std::uint64_t delayed = 0;          // connected, later than kDelayed
-  std::uint64_t retransmitted = 0;    // connections whose SYN was sent more than once
+  std::uint64_t delayed = 0;        // connected, later than kDelayed
+  std::uint64_t retransmitted = 0;  // connections whose SYN was sent more than once
   double median_connect_ms = 0;
   double slowest_connect_ms = 0;
   // The outage window: start of the first to start of the last affected attempt (delayed, failed, refused or reset).
   double outage_ms = 0;
   double outage_from_ms = -1;
   double outage_to_ms = -1;
-  std::uint64_t long_opened = 0;      // first opens
+  std::uint64_t long_opened = 0;  // first opens
   std::uint64_t long_reopened = 0;
   std::uint64_t long_broken = 0;
   double long_slowest_notice_ms = 0;  // longest time from the last echo to the knowledge that it is broken
   std::uint64_t duplicates = 0;
-  std::map<std::string, std::uint64_t> answers;              // by node
+  std::map<std::string, std::uint64_t> answers;  // by node
   std::map<std::string, std::uint64_t> long_broken_by_node;
   std::map<std::string, std::uint64_t> long_opened_by_node;  // opens and re-opens
   std::vector<SharedAddress> shared_addresses;               // client addresses that more than one node answered
@@ -61,25 +61,25 @@ inline constexpr std::size_t kMaxTroubles = 500;
 
 // What started within 100 ms: for the picture.
 struct TimelineSlot {
-  std::map<std::string, std::uint32_t> answers;   // in time, by node
+  std::map<std::string, std::uint32_t> answers;  // in time, by node
   std::uint32_t delayed = 0;
-  std::uint32_t lost = 0;                         // failed, refused, reset
+  std::uint32_t lost = 0;  // failed, refused, reset
 };
 inline constexpr Duration kSlot = std::chrono::milliseconds(100);
 
 struct Report {
   std::int64_t begin_wall_ms = 0;
   double duration_ms = 0;
-  double own_delay_ms = 0;   // Record::latest: how much the probe itself was held up
+  double own_delay_ms = 0;  // Record::latest: how much the probe itself was held up
   std::vector<PhaseReport> phases;
   PhaseReport total;
-  std::map<std::string, std::map<std::string, std::uint64_t>> addresses;   // client address -> node -> answers
+  std::map<std::string, std::map<std::string, std::uint64_t>> addresses;  // client address -> node -> answers
   std::vector<TimelineSlot> timeline;
 };
 
 Report make_report(const Record& record);
 
-std::string to_json(const Report& report);    // one object; docs/lab.md describes the fields
-std::string to_table(const Report& report);   // for people
+std::string to_json(const Report& report);   // one object; docs/lab.md describes the fields
+std::string to_table(const Report& report);  // for people
 
 }  // namespace relais::probe

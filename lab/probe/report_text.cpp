@@ -18,19 +18,38 @@ json phase_json(const PhaseReport& phase) {
   }
   json troubles = json::array();
   for (const auto& trouble : phase.troubles) {
-    troubles.push_back({{"start_ms", trouble.start_ms}, {"source", trouble.source}, {"outcome", trouble.outcome},
-                        {"node", trouble.node}, {"connected_ms", trouble.connected_ms}});
+    troubles.push_back({{"start_ms", trouble.start_ms},
+                        {"source", trouble.source},
+                        {"outcome", trouble.outcome},
+                        {"node", trouble.node},
+                        {"connected_ms", trouble.connected_ms}});
   }
-  return {{"name", phase.name}, {"start_ms", phase.start_ms}, {"end_ms", phase.end_ms},
-          {"attempts", phase.attempts}, {"ok", phase.ok}, {"failed", phase.failed}, {"refused", phase.refused},
-          {"reset", phase.reset}, {"delayed", phase.delayed}, {"syn_retransmitted", phase.retransmitted},
-          {"median_connect_ms", phase.median_connect_ms}, {"slowest_connect_ms", phase.slowest_connect_ms},
-          {"outage_ms", phase.outage_ms}, {"outage_from_ms", phase.outage_from_ms},
-          {"outage_to_ms", phase.outage_to_ms}, {"duplicates", phase.duplicates},
-          {"long", {{"opened", phase.long_opened}, {"reopened", phase.long_reopened}, {"broken", phase.long_broken},
-                    {"broken_by_node", phase.long_broken_by_node}, {"opened_by_node", phase.long_opened_by_node},
-                    {"slowest_notice_ms", phase.long_slowest_notice_ms}}},
-          {"answers", phase.answers}, {"addresses_answered_by_several", shared}, {"troubles", troubles}};
+  return {{"name", phase.name},
+          {"start_ms", phase.start_ms},
+          {"end_ms", phase.end_ms},
+          {"attempts", phase.attempts},
+          {"ok", phase.ok},
+          {"failed", phase.failed},
+          {"refused", phase.refused},
+          {"reset", phase.reset},
+          {"delayed", phase.delayed},
+          {"syn_retransmitted", phase.retransmitted},
+          {"median_connect_ms", phase.median_connect_ms},
+          {"slowest_connect_ms", phase.slowest_connect_ms},
+          {"outage_ms", phase.outage_ms},
+          {"outage_from_ms", phase.outage_from_ms},
+          {"outage_to_ms", phase.outage_to_ms},
+          {"duplicates", phase.duplicates},
+          {"long",
+           {{"opened", phase.long_opened},
+            {"reopened", phase.long_reopened},
+            {"broken", phase.long_broken},
+            {"broken_by_node", phase.long_broken_by_node},
+            {"opened_by_node", phase.long_opened_by_node},
+            {"slowest_notice_ms", phase.long_slowest_notice_ms}}},
+          {"answers", phase.answers},
+          {"addresses_answered_by_several", shared},
+          {"troubles", troubles}};
 }
 
 json timeline_json(const std::vector<TimelineSlot>& slots) {
@@ -60,9 +79,13 @@ std::string row(const PhaseReport& phase) {
 std::string to_json(const Report& report) {
   json phases = json::array();
   for (const auto& phase : report.phases) phases.push_back(phase_json(phase));
-  const json all = {{"begin_wall_ms", report.begin_wall_ms}, {"duration_ms", report.duration_ms},
-                    {"own_delay_ms", report.own_delay_ms}, {"phases", phases}, {"total", phase_json(report.total)},
-                    {"addresses", report.addresses}, {"slot_ms", std::chrono::milliseconds(kSlot.count() / 1000000).count()},
+  const json all = {{"begin_wall_ms", report.begin_wall_ms},
+                    {"duration_ms", report.duration_ms},
+                    {"own_delay_ms", report.own_delay_ms},
+                    {"phases", phases},
+                    {"total", phase_json(report.total)},
+                    {"addresses", report.addresses},
+                    {"slot_ms", std::chrono::milliseconds(kSlot.count() / 1000000).count()},
                     {"timeline", timeline_json(report.timeline)}};
   return all.dump(1) + "\n";
 }
@@ -76,7 +99,8 @@ std::string to_table(const Report& report) {
   table += "addresses answered by more than one node: " + std::to_string(shared.size()) + " of " +
            std::to_string(report.addresses.size()) + "\n";
   if (report.own_delay_ms > 20) {
-    table += "note: this machine held the probe up by " + std::to_string(static_cast<int>(report.own_delay_ms)) + " ms\n";
+    table +=
+        "note: this machine held the probe up by " + std::to_string(static_cast<int>(report.own_delay_ms)) + " ms\n";
   }
   return table;
 }

@@ -16,7 +16,7 @@ namespace relais::probe {
 
 namespace {
 
-constexpr std::size_t kMaxUnsent = 262144;   // a client that reads nothing is not read from beyond this
+constexpr std::size_t kMaxUnsent = 262144;  // a client that reads nothing is not read from beyond this
 constexpr int kAcceptsPerRound = 64;
 
 class Server;
@@ -67,7 +67,7 @@ class Server {
   void accept_from(int listener) {
     for (int i = 0; i < kAcceptsPerRound; ++i) {
       UniqueFd fd(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (!fd) return;   // nobody waits, or no descriptor is free: the client waits or has gone
+      if (!fd) return;  // nobody waits, or no descriptor is free: the client waits or has gone
       const int on = 1;
       setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       auto connection = std::make_unique<EchoConnection>(*this, loop_, std::move(fd), name_);
@@ -169,8 +169,7 @@ Result<UniqueFd> open_server_socket(int family, int type, std::uint16_t port) {
   if (type == SOCK_DGRAM && family == AF_INET) setsockopt(fd.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
   if (type == SOCK_DGRAM && family == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
   const std::array<std::uint8_t, 16> any{};
-  const auto address =
-      socket_address(family == AF_INET ? IpAddress::v4({0, 0, 0, 0}) : IpAddress::v6(any), port);
+  const auto address = socket_address(family == AF_INET ? IpAddress::v4({0, 0, 0, 0}) : IpAddress::v6(any), port);
   if (::bind(fd.get(), address.pointer(), address.length) != 0) {
     return system_error("cannot bind port " + std::to_string(port), errno, "is another server running?");
   }

@@ -86,8 +86,12 @@ class TcpLoad::Connection : public EventHandler {
 };
 
 TcpLoad::TcpLoad(EventLoop& loop, Record& record, std::vector<Target> targets, TcpLoadOptions options)
-    : loop_(loop), record_(record), targets_(std::move(targets)), options_(options),
-      first_sources_(add_sources(record, targets_)), next_source_(targets_.size(), 0) {}
+    : loop_(loop),
+      record_(record),
+      targets_(std::move(targets)),
+      options_(options),
+      first_sources_(add_sources(record, targets_)),
+      next_source_(targets_.size(), 0) {}
 
 TcpLoad::~TcpLoad() = default;
 

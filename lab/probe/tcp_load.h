@@ -22,8 +22,8 @@ class TcpLoad {
   TcpLoad(EventLoop& loop, Record& record, std::vector<Target> targets, TcpLoadOptions options);
   ~TcpLoad();
 
-  void start_one(Instant now);        // the next connection: targets and sources take turns
-  void end_overdue(Instant now);      // outside of handlers only; also frees those that are done
+  void start_one(Instant now);    // the next connection: targets and sources take turns
+  void end_overdue(Instant now);  // outside of handlers only; also frees those that are done
   bool idle() const { return connections_.empty(); }
 
  private:

@@ -22,7 +22,7 @@ class UdpLoad {
   ~UdpLoad();
 
   void start_one(Instant now);
-  void end_overdue(Instant now);   // unanswered for kUdpLimit: failed
+  void end_overdue(Instant now);  // unanswered for kUdpLimit: failed
   bool idle() const { return waiting_.empty(); }
 
  private:
@@ -37,7 +37,7 @@ class UdpLoad {
   EventLoop& loop_;
   Record& record_;
   std::vector<std::unique_ptr<Socket>> sockets_;
-  std::unordered_map<std::uint64_t, Attempt> waiting_;   // by number
+  std::unordered_map<std::uint64_t, Attempt> waiting_;  // by number
   std::deque<Sent> in_order_;
   std::uint64_t next_number_ = 0;
 };

@@ -1,0 +1,65 @@
+"""Counts answers on the wire: how many SYN-ACKs, with different sequence numbers, each connection opener got.
+
+Two different ones mean that two nodes answered. Needs tcpdump; reads its pcap files itself.
+"""
+
+import signal
+import struct
+import subprocess
+
+SYN_ACK = "(tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)) or (ip6[6] == 6 and ip6[53] & 0x12 == 0x12)"
+
+
+class AnswerCount:
+    """Captures in the client namespace between start and finish."""
+
+    def __init__(self, cluster, path):
+        self.path = path
+        netns = cluster.plan.netns("client")
+        self.process = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{netns}", "--", "tcpdump", "-i", "eth0", "-n", "-U", "-Z", "root", "-B", "8192",
+             "-s", "128", "-w", path, SYN_ACK], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if "listening on" in line:
+                break
+
+    def finish(self):
+        """(number of connections answered, {connection: set of sequence numbers} of those answered more than once)."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=10)
+        answers = {}
+        for packet in packets_of(self.path):
+            found = syn_ack_of(packet)
+            if found:
+                answers.setdefault(found[:-1], set()).add(found[-1])
+        return len(answers), {connection: numbers for connection, numbers in answers.items() if len(numbers) > 1}
+
+
+def packets_of(path):
+    """The frames of a little-endian pcap file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    offset = 24
+    while offset + 16 <= len(data):
+        length = struct.unpack_from("<I", data, offset + 8)[0]
+        yield data[offset + 16:offset + 16 + length]
+        offset += 16 + length
+
+
+def syn_ack_of(frame):
+    """(VIP, its port, client, its port, acknowledged number, own sequence number) of a SYN-ACK, or None.
+
+    The acknowledged number is in the key because a client may use a port again.
+    """
+    kind = struct.unpack_from("!H", frame, 12)[0]
+    if kind == 0x0800:
+        header = 14 + (frame[14] & 15) * 4
+        addresses = (frame[26:30], frame[30:34])
+    elif kind == 0x86DD:
+        header = 54
+        addresses = (frame[22:38], frame[38:54])
+    else:
+        return None
+    source_port, target_port, sequence, acknowledged = struct.unpack_from("!HHII", frame, header)
+    return (addresses[0], source_port, addresses[1], target_port, acknowledged, sequence)

@@ -1,0 +1,311 @@
+"""What every lab scenario stands on: a lab that fits, questions to its nodes, load from its clients.
+
+Scenarios share a lab when they need the same one and the last one left it healthy; otherwise a new one is made.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import unittest
+from dataclasses import dataclass, field
+
+sys.dont_write_bytecode = True
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(REPOSITORY, "lab"))
+
+from relaislab import api, faults, lab, node as nodes, state as states, topology  # noqa: E402
+from relaislab.shell import LabError, run  # noqa: E402
+
+BUCKETS = 256
+SETTLE_S = 30
+
+
+@dataclass
+class Options:
+    """Set once by run.py."""
+
+    prefix: str = "relais-test"
+    build: str = os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build"))
+    results: str = ""   # directory for reports and logs; default BUILD/lab-results
+
+
+options = Options()
+
+
+@dataclass(frozen=True)
+class Need:
+    """The lab that a scenario needs."""
+
+    timing: str = "normal"
+    nodes: int = 3
+    start: int = 0          # boot only so many; 0: all
+    weights: tuple = ()     # (("n1", 2), …)
+    fresh: str = "no"       # "yes": made for this scenario, whatever is up
+
+
+def results_directory():
+    path = options.results or os.path.join(options.build, "lab-results")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def wait_until(condition, timeout_s, what):
+    """Waits until condition() is true and returns the seconds that it took; AssertionError with `what` after the time."""
+    begin = time.monotonic()
+    while not condition():
+        if time.monotonic() - begin > timeout_s:
+            raise AssertionError(f"not within {timeout_s} s: {what() if callable(what) else what}")
+        time.sleep(0.05)
+    return time.monotonic() - begin
+
+
+class Cluster:
+    """A running lab, with the questions and faults that scenarios use."""
+
+    def __init__(self, state):
+        self.state = state
+        self.plan = state.plan
+
+    @staticmethod
+    def fitting(need):
+        """The lab that is up if it fits and is healthy; else a new one."""
+        plan = topology.Plan(prefix=options.prefix, nodes=need.nodes, timing=need.timing, weights=dict(need.weights),
+                             build=os.path.abspath(options.build))
+        wanted = need.start or need.nodes
+        with states.locked(options.prefix):
+            try:
+                state = states.load(options.prefix)
+            except LabError:
+                state = None
+            if state and (need.fresh == "yes" or state.plan != plan or len(state.running()) != wanted or
+                          Cluster(state).ill()):
+                state = None
+            if state is None:
+                lab.down(options.prefix)
+                state = lab.up(plan, wanted)
+        lab.wait_until_serving(state)
+        cluster = Cluster(state)
+        cluster.wait_settled()
+        return cluster
+
+    def ill(self):
+        """Why this lab is not as a new one, or None."""
+        if self.state.cuts:
+            return "links are cut"
+        try:
+            self.wait_settled(15)
+        except AssertionError as error:
+            return str(error)
+        return None
+
+    def running(self):
+        return self.state.running()
+
+    def status(self, node):
+        return api.status(self.state.nodes[node])
+
+    def ask(self, node, method, path, body=None):
+        return api.request(self.state.nodes[node], method, path, body)
+
+    def receipts(self, node):
+        answer = self.ask(node, "GET", "/v1/receipts")
+        return answer["receipts"] if isinstance(answer, dict) else answer
+
+    def events(self, node, after=0):
+        answer = self.ask(node, "GET", f"/v1/events?after={after}")
+        return answer["events"] if isinstance(answer, dict) else answer
+
+    def relais(self, node, *words, timeout_s=60):
+        """Runs the relais command in a node: (exit code, output, errors)."""
+        done = subprocess.run(nodes.exec_argv(self.state, node, ["relais", *words]), text=True, capture_output=True,
+                              env=nodes.exec_environment(self.plan), timeout=timeout_s, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def execute(self, place, argv, check=True, timeout_s=60):
+        """Runs a program in a place of the lab; its standard output."""
+        done = subprocess.run(nodes.exec_argv(self.state, place, argv), text=True, capture_output=True,
+                              env=nodes.exec_environment(self.plan), timeout=timeout_s, check=False)
+        if check and done.returncode != 0:
+            raise LabError(f"in {place}: '{' '.join(argv)}' failed: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def crash(self, node):
+        faults.crash(self.state, node)
+
+    def boot(self, node):
+        nodes.boot(self.state, node)
+
+    def owners(self, node, vip):
+        """Owner (node id) of each bucket of the VIP with this index, as one node sees it."""
+        return [bucket["owner"] for bucket in self.status(node)["vips"][vip]["buckets"]]
+
+    def shares(self, node, vip=0):
+        """Number of buckets by node name, as one node sees it."""
+        names = {topology.number_of(name): name for name in self.plan.node_names()}
+        counts = {name: 0 for name in self.plan.node_names()}
+        for owner in self.owners(node, vip):
+            if owner:
+                counts[names[owner]] += 1
+        return counts
+
+    def unsettled(self):
+        """Why the cluster is not at rest, or None: as below, and no earlier owner has connections left."""
+        reason = self.unsettled_but_leftovers()
+        if reason is None:
+            for vip in self.status(self.running()[0])["vips"]:
+                if any(bucket["leftovers"] for bucket in vip["buckets"]):
+                    return f"leftovers in {vip['name']}"
+        return reason
+
+    def unsettled_but_leftovers(self):
+        """Why not, or None: all running nodes are members and agree; shares follow the weights; nothing moves or is
+        drained."""
+        reason = lab.not_serving(self.state)
+        if reason:
+            return reason
+        statuses = {node: self.status(node) for node in self.running()}
+        first = statuses[self.running()[0]]
+        for node, status in statuses.items():
+            if [vip["buckets"] for vip in status["vips"]] != [vip["buckets"] for vip in first["vips"]]:
+                return f"{node} sees other owners than {self.running()[0]}"
+        if any(node["drained"] or node["grace"] for node in first["nodes"]):
+            return "a node is drained or in its grace"
+        for vip in first["vips"]:
+            if any(bucket["owner"] == 0 for bucket in vip["buckets"]):
+                return "buckets without owner"
+            reason = self.uneven(vip)
+            if reason:
+                return reason
+        return None
+
+    def uneven(self, vip):
+        members = [topology.number_of(node) for node in self.running()]
+        weights = {number: self.plan.weights.get(f"n{number}", 1) for number in members}
+        for number in members:
+            exact = BUCKETS * weights[number] / sum(weights.values())
+            mine = sum(1 for bucket in vip["buckets"] if bucket["owner"] == number)
+            if abs(mine - exact) > 1:
+                return f"n{number} owns {mine} buckets of {vip['name']}, its exact share is {exact:.1f}"
+        return None
+
+    def wait_settled(self, timeout_s=SETTLE_S):
+        return wait_until(lambda: self.unsettled() is None, timeout_s, lambda: self.unsettled() or "just now")
+
+    def detection_ms(self):
+        return 2.2 * topology.TOKEN_MS[self.plan.timing]
+
+    def load(self, name, **settings):
+        return ProbeRun(self, name, **settings)
+
+
+class ProbeRun:
+    """A running probe in the client namespace. `phase` begins a phase; `finish` ends the run and returns its report."""
+
+    def __init__(self, cluster, name, rate=200, long_lived=0, payload=16, families="46", udp="no"):
+        self.path = os.path.join(results_directory(), f"{name}.json")
+        argv = ["load", "--rate", str(rate), "--duration", "0", "--long", str(long_lived), "--payload", str(payload),
+                "--control", "-", "--json", self.path]
+        for family, vip, sources in (("4", topology.VIP4, topology.CLIENT_RANGE4),
+                                     ("6", topology.VIP6, topology.CLIENT_RANGE6)):
+            if family in families:
+                argv += ["--vip", vip, "--sources", sources]
+        argv += ["--udp"] if udp == "yes" else []
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.process = subprocess.Popen(
+            nodes.exec_argv(cluster.state, "client", [nodes.program(cluster.plan, "probe"), *argv]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.report = None
+
+    def phase(self, name):
+        self.order(f"phase {name}")
+
+    def order(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def finish(self):
+        """Waits for what is under way and returns the report; prints its table."""
+        self.order("stop")
+        table, _ = self.process.communicate(timeout=60)
+        print(table, end="")
+        if self.process.returncode != 0:
+            raise AssertionError(f"the probe failed: {table}")
+        with open(self.path, encoding="utf-8") as file:
+            self.report = Report(json.load(file))
+        return self.report
+
+    def abandon(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@dataclass
+class Report:
+    """The probe's JSON report."""
+
+    data: dict
+    total: dict = field(init=False)
+
+    def __post_init__(self):
+        self.total = self.data["total"]
+
+    def phase(self, name):
+        return next(phase for phase in self.data["phases"] if phase["name"] == name)
+
+    def phase_start_ms(self, name):
+        return self.phase(name)["start_ms"]
+
+    def answered(self, family):
+        """Client address -> set of the nodes that answered it."""
+        return {address: set(found) for address, found in self.data["addresses"].items()
+                if (":" in address) == (family == "6")}
+
+
+class Scenario(unittest.TestCase):
+    """One scenario: `name` on the command line, `need` is its lab. A failing one leaves the nodes' logs in the results."""
+
+    name = ""
+    need = Need()
+    timeout_s = 120
+    uses_lab = "yes"
+
+    def setUp(self):
+        self.runs = []
+        if self.uses_lab == "yes":
+            self.cluster = Cluster.fitting(self.need)
+
+    def load(self, **settings):
+        run_ = self.cluster.load(f"{self.name}{len(self.runs) or ''}", **settings)
+        self.runs.append(run_)
+        return run_
+
+    def tearDown(self):
+        for run_ in self.runs:
+            run_.abandon()
+        if self.uses_lab == "yes":
+            self.keep_logs()
+
+    def keep_logs(self):
+        target = os.path.join(results_directory(), f"{self.name}-logs")
+        run(["rm", "-rf", target])
+        run(["cp", "-r", self.cluster.state.path("log"), target], check=False)
+
+    def assert_no_harm(self, report):
+        """No connection failed, was refused, reset or broken, in the whole run."""
+        total = report.total
+        troubles = json.dumps(total["troubles"][:5])
+        self.assertEqual((total["failed"], total["refused"], total["reset"]), (0, 0, 0), troubles)
+        self.assertEqual(total["long"]["broken"], 0, f"long-lived broken: {total['long']['broken_by_node']}")
+
+    def assert_one_owner_per_bucket(self):
+        """All nodes name the same owners, and every bucket has one."""
+        running = self.cluster.running()
+        for vip in (0, 1):
+            first = self.cluster.owners(running[0], vip)
+            self.assertNotIn(0, first, "a bucket without owner")
+            for node in running[1:]:
+                self.assertEqual(self.cluster.owners(node, vip), first, f"{node} and {running[0]} disagree")
