@@ -1,0 +1,131 @@
+// The order of doctor's rounds, and what it makes of the running relaisd.
+#include "daemon/doctor/diagnose.h"
+
+#include <algorithm>
+#include <set>
+
+namespace relais::doctor {
+namespace {
+
+using control::Status;
+
+void diagnose_membership(const Status& status, Findings& findings) {
+  if (!status.quorate) {
+    findings.push_back({Severity::error,
+                        "this node has no quorum (" + std::to_string(status.votes) + " of " +
+                            std::to_string(status.expected_votes) + " votes, " + std::to_string(status.quorum) +
+                            " needed)",
+                        "without quorum it answers nobody",
+                        "look at the heartbeat links: corosync-cfgtool -s; start relaisd on the other nodes"});
+  } else if (status.role != "member") {
+    findings.push_back({Severity::warning,
+                        "this node is not a member yet: " + status.role + (status.why.empty() ? "" : ", " + status.why),
+                        "it owns no buckets", "wait some seconds; then: relais events"});
+  } else if (status.lease_left_ms <= 0) {
+    findings.push_back(
+        {Severity::error, "this node is a member, but has no lease",
+         "it answers nobody: its heartbeats do not come back, or too late",
+         "look for load and for lost packets on the heartbeat links: relais events; corosync-cfgtool -s"});
+  }
+  if (status.corosync != "running") {
+    findings.push_back({Severity::error, "corosync does not run: " + status.corosync, "no membership, so no lease",
+                        "read relaisd's log, then check by hand: corosync -t -c FILE"});
+  }
+}
+
+void diagnose_mode(const Status& status, Findings& findings) {
+  const control::DataPlaneStatus& plane = status.data_plane;
+  if (plane.mode == "xdp-native") return;
+  const std::string why = plane.why.empty() ? "no reason given" : plane.why;
+  if (plane.mode == "none") {
+    findings.push_back({Severity::error, "the data plane is not loaded: " + why, "this node answers nobody",
+                        "put the reason right, then restart relaisd: systemctl restart relaisd"});
+    return;
+  }
+  findings.push_back({Severity::warning, "the data plane runs as " + plane.mode + " on " + plane.interface + ": " + why,
+                      "dropping what belongs to other nodes costs about three times as much CPU as with native XDP",
+                      "use a network card whose driver supports XDP; with large frames: ip link set dev " +
+                          plane.interface + " mtu 1500"});
+}
+
+void diagnose_peers(const Status& status, Findings& findings) {
+  for (const control::NodeStatus& node : status.nodes) {
+    if (node.config_differs) {
+      findings.push_back(
+          {Severity::error, "the configuration of " + node.name + " differs from this node's",
+           "nodes that disagree on VIPs, keys or weights answer the wrong clients",
+           "compare `relais config print --running` on both, copy the right file, restart relaisd there"});
+    }
+    if (!node.in_ring) {
+      findings.push_back({Severity::warning, node.name + " is not in the ring", "the others carry its share",
+                          "on " + node.name + ": relais doctor"});
+    } else if (node.drained) {
+      findings.push_back(
+          {Severity::note, node.name + " is drained", "it takes no new clients", "relais resume " + node.name});
+    }
+  }
+}
+
+void diagnose_clients_addresses(const Status& status, const Facts& facts, Findings& findings) {
+  const auto found = facts.interfaces.find(facts.config.interface);
+  if (found == facts.interfaces.end()) return;
+  const InterfaceFacts& interface = found->second;
+  for (const ConfigFacts::Vip& vip : facts.config.vips) {
+    const auto present = std::find_if(interface.addresses.begin(), interface.addresses.end(),
+                                      [&](const auto& entry) { return entry.address == vip.address; });
+    const std::string address = vip.address.to_string();
+    const std::string prefix = vip.address.family() == IpFamily::v4 ? "/32" : "/128";
+    if (present == interface.addresses.end()) {
+      findings.push_back({Severity::error, "VIP " + address + " is not on " + facts.config.interface,
+                          "this node answers none of its clients",
+                          "systemctl restart relaisd (it puts the VIPs there)"});
+    } else if (present->duplicate || present->tentative) {
+      findings.push_back({Severity::error, "duplicate address detection holds VIP " + address + " back",
+                          "another node has it too, as it must; the kernel must not check",
+                          "ip address replace " + address + prefix + " dev " + facts.config.interface + " nodad"});
+    }
+    if (!interface.multicast.contains(vip.mac) && status.data_plane.mode != "none") {
+      findings.push_back(
+          {Severity::error,
+           facts.config.interface + " does not let the cluster MAC " + vip.mac.to_string() + " through",
+           "the network card drops what clients send",
+           "ip maddress add " + vip.mac.to_string() + " dev " + facts.config.interface + ", or restart relaisd"});
+    }
+  }
+}
+
+}  // namespace
+
+void diagnose_relaisd(const Facts& facts, const std::optional<Status>& status, Findings& findings) {
+  if (facts.same_network_namespace == false && facts.relaisd_pid) {
+    const std::string pid = std::to_string(*facts.relaisd_pid);
+    findings.push_back({Severity::warning, "relaisd runs in another network namespace than this command",
+                        "what is said of interfaces here is not about relaisd's",
+                        "nsenter --net=/proc/" + pid + "/ns/net relais doctor"});
+  }
+  if (!status) {
+    findings.push_back({Severity::warning, "relaisd does not run here, or does not answer", "this node serves nobody",
+                        "systemctl start relaisd; or name its socket with --socket"});
+    return;
+  }
+  diagnose_membership(*status, findings);
+  diagnose_mode(*status, findings);
+  diagnose_peers(*status, findings);
+  if (facts.same_network_namespace != false) diagnose_clients_addresses(*status, facts, findings);
+}
+
+Findings diagnose(const Facts& facts, const std::optional<Status>& status) {
+  Findings findings;
+  diagnose_kernel(facts.kernel, findings);
+  diagnose_corosync(facts.corosync, findings);
+  if (facts.ring) diagnose_ring(*facts.ring, findings);
+  diagnose_config(facts.config, findings);
+  diagnose_interfaces(facts, findings);
+  diagnose_sysctls(facts, findings);
+  diagnose_relaisd(facts, status, findings);
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const Finding& left, const Finding& right) { return left.severity < right.severity; });
+  return findings;
+}
+
+}  // namespace relais::doctor
