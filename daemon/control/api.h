@@ -14,18 +14,18 @@ struct NodeStatus {
   std::uint32_t id = 0;
   std::string name;
   bool self = false;
-  bool in_ring = false;          // its relaisd is in the view of the node that answers
-  bool member = false;           // has the cluster state, may own buckets
+  bool in_ring = false;  // its relaisd is in the view of the node that answers
+  bool member = false;   // has the cluster state, may own buckets
   bool drained = false;
-  bool grace = false;            // its daemon died, it may come back to its connections
-  bool config_differs = false;   // its configuration is not ours
-  std::uint32_t connections = 0; // TCP connections on VIPs that it last reported
+  bool grace = false;              // its daemon died, it may come back to its connections
+  bool config_differs = false;     // its configuration is not ours
+  std::uint32_t connections = 0;   // TCP connections on VIPs that it last reported
   std::int64_t heard_ms_ago = -1;  // last heartbeat; -1: never
   bool operator==(const NodeStatus&) const = default;
 };
 
 struct BucketStatus {
-  std::uint32_t owner = 0;     // node id; 0: nobody
+  std::uint32_t owner = 0;  // node id; 0: nobody
   std::uint32_t standby = 0;
   bool moving = false;
   std::vector<std::uint32_t> leftovers;
@@ -44,18 +44,18 @@ struct VipStatus {
   std::string name;
   std::string address;
   std::string mac;
-  std::vector<ShareStatus> shares;     // by node
-  std::vector<BucketStatus> buckets;   // 256
-  std::vector<std::string> local_states;   // 256: this node's data plane: foreign, leftover, shadow, adopt, serve
-  std::uint32_t connections = 0;       // on this node
+  std::vector<ShareStatus> shares;        // by node
+  std::vector<BucketStatus> buckets;      // 256
+  std::vector<std::string> local_states;  // 256: this node's data plane: foreign, leftover, shadow, adopt, serve
+  std::uint32_t connections = 0;          // on this node
   bool operator==(const VipStatus&) const = default;
 };
 
 struct DataPlaneStatus {
-  std::string mode;             // "xdp-native", "xdp-generic", "tc-only", "none"
-  std::string why;              // why not a better mode; empty if native
+  std::string mode;  // "xdp-native", "xdp-generic", "tc-only", "none"
+  std::string why;   // why not a better mode; empty if native
   std::string interface;
-  std::map<std::string, std::uint64_t> verdicts;   // packets by verdict since load
+  std::map<std::string, std::uint64_t> verdicts;  // packets by verdict since load
   bool operator==(const DataPlaneStatus&) const = default;
 };
 
@@ -64,7 +64,7 @@ struct MoveStatus {
   std::uint32_t from = 0;
   std::uint32_t to = 0;
   std::string cause;
-  std::string phase;            // "planned", "holding", "claiming", "released"
+  std::string phase;  // "planned", "holding", "claiming", "released"
   std::uint16_t buckets = 0;
   bool operator==(const MoveStatus&) const = default;
 };
@@ -73,20 +73,20 @@ struct Status {
   std::string cluster;
   std::string version;
   std::uint32_t self = 0;
-  std::string role;             // "outside", "joining", "member", "stopping"
-  std::string why;              // if not a member: why, for people
+  std::string role;  // "outside", "joining", "member", "stopping"
+  std::string why;   // if not a member: why, for people
   bool quorate = false;
   std::uint32_t votes = 0;
   std::uint32_t quorum = 0;
   std::uint32_t expected_votes = 0;
-  std::int64_t lease_left_ms = 0;   // 0: none
-  std::int64_t lease_ms = 0;        // its full length
+  std::int64_t lease_left_ms = 0;  // 0: none
+  std::int64_t lease_ms = 0;       // its full length
   std::int64_t token_ms = 0;
   std::int64_t detection_ms = 0;
   std::string timing_preset;
   std::uint64_t epoch = 0;
   std::string config_hash;
-  std::string corosync;         // "running", "starting", "stopped: …"
+  std::string corosync;  // "running", "starting", "stopped: …"
   std::vector<NodeStatus> nodes;
   std::vector<VipStatus> vips;
   std::vector<MoveStatus> moves;
@@ -101,38 +101,38 @@ struct WhoVip {
   std::string owner_name;
   std::uint32_t standby = 0;
   std::string standby_name;
-  std::vector<std::uint32_t> leftovers;   // nodes that may still have older connections of this client
+  std::vector<std::uint32_t> leftovers;  // nodes that may still have older connections of this client
   bool moving = false;
-  std::string why;              // one sentence
+  std::string why;  // one sentence
   bool operator==(const WhoVip&) const = default;
 };
 
 struct Who {
   std::string address;
   std::uint32_t bucket = 0;
-  std::vector<WhoVip> vips;     // of the same address family
+  std::vector<WhoVip> vips;  // of the same address family
   bool operator==(const Who&) const = default;
 };
 
 struct EventRecord {
-  std::uint64_t id = 0;         // increases by one on this node
-  std::int64_t time_ms = 0;     // wall clock, Unix epoch
-  std::string severity;         // "info", "warning", "error"
-  std::string kind;             // stable word
-  std::uint32_t node = 0;       // about whom; 0: the cluster
+  std::uint64_t id = 0;      // increases by one on this node
+  std::int64_t time_ms = 0;  // wall clock, Unix epoch
+  std::string severity;      // "info", "warning", "error"
+  std::string kind;          // stable word
+  std::uint32_t node = 0;    // about whom; 0: the cluster
   std::string text;
   bool operator==(const EventRecord&) const = default;
 };
 
 struct ReceiptRecord {
   std::uint64_t epoch = 0;
-  std::int64_t time_ms = 0;     // wall clock when the move was finished
-  std::uint32_t from = 0;       // 0: nobody
+  std::int64_t time_ms = 0;  // wall clock when the move was finished
+  std::uint32_t from = 0;    // 0: nobody
   std::uint32_t to = 0;
   std::string cause;
   std::uint16_t buckets = 0;
-  double detect_ms = 0;         // last heartbeat of the dead node to its removal; 0 for a planned move
-  double takeover_ms = 0;       // removal (or plan) to serving
+  double detect_ms = 0;    // last heartbeat of the dead node to its removal; 0 for a planned move
+  double takeover_ms = 0;  // removal (or plan) to serving
   std::uint32_t flows_kept = 0;
   std::uint32_t flows_lost = 0;
   bool abandoned = false;
@@ -141,29 +141,30 @@ struct ReceiptRecord {
 
 // The answer to /v1/events.
 struct EventList {
-  std::vector<EventRecord> events;   // by id, ascending
-  std::uint64_t last_id = 0;         // the newest id of this node; 0: no event yet. Below the id asked for: relaisd has restarted
+  std::vector<EventRecord> events;  // by id, ascending
+  std::uint64_t last_id =
+      0;  // the newest id of this node; 0: no event yet. Below the id asked for: relaisd has restarted
   bool operator==(const EventList&) const = default;
 };
 
 // The answer to /v1/receipts.
 struct ReceiptList {
-  std::vector<ReceiptRecord> receipts;   // oldest first
+  std::vector<ReceiptRecord> receipts;  // oldest first
   bool operator==(const ReceiptList&) const = default;
 };
 
 // The answer to /v1/version.
 struct Version {
   std::string version;
-  std::uint32_t api = 1;        // the number in /v1/
+  std::uint32_t api = 1;  // the number in /v1/
   bool operator==(const Version&) const = default;
 };
 
 // Body of POST /v1/drain, /v1/resume, /v1/weight.
 struct Order {
-  std::string node;                      // name or id
-  std::optional<std::string> vip;        // weight only: name; absent: all
-  std::optional<std::uint16_t> weight;   // weight only
+  std::string node;                     // name or id
+  std::optional<std::string> vip;       // weight only: name; absent: all
+  std::optional<std::uint16_t> weight;  // weight only
   bool operator==(const Order&) const = default;
 };
 

@@ -255,7 +255,7 @@ class Reader {
   }
 
   template <class T>
-    requires requires(T& value, Reader& reader) { fields_of(value, reader); }
+  requires requires(T& value, Reader& reader) { fields_of(value, reader); }
   void read(const Json& json, const std::string& path, T& value) {
     if (!json.is_object()) return fail(path, "an object", json);
     Reader inner(json, path, error_);

@@ -14,8 +14,8 @@
 
 namespace relais::control {
 
-inline constexpr std::size_t kMaxJsonBytes = 4 * 1024 * 1024;   // a Status of 16 VIPs has about 400 KiB
-inline constexpr std::size_t kMaxJsonDepth = 16;                // a Status has 5 levels
+inline constexpr std::size_t kMaxJsonBytes = 4 * 1024 * 1024;  // a Status of 16 VIPs has about 400 KiB
+inline constexpr std::size_t kMaxJsonDepth = 16;               // a Status has 5 levels
 
 std::string to_json(const Status& status);
 std::string to_json(const Who& who);

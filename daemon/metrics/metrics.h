@@ -1,0 +1,44 @@
+// What relaisd tells Prometheus: plain numbers in, the text exposition format out. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace relais::metrics {
+
+enum class Answer : std::uint8_t { no, yes };
+
+struct VipMetrics {
+  std::string vip;                                        // its name
+  std::map<std::string, std::uint64_t> buckets_by_state;  // on this node: foreign, leftover, shadow, adopt, serve
+  std::uint64_t connections = 0;                          // TCP connections on this node
+};
+
+// Everything of this node. Counters count since relaisd (verdicts: the data plane) started and never shrink.
+struct MetricsInput {
+  std::string version;
+  std::string cluster;
+  std::string node;
+  Answer member = Answer::no;
+  Answer quorate = Answer::no;
+  std::chrono::nanoseconds lease_left{};  // 0: no lease
+  std::vector<VipMetrics> vips;
+  std::map<std::string, std::uint64_t> verdicts;        // packets by verdict of the data plane
+  std::map<std::string, std::uint64_t> moves_by_cause;  // finished moves that this node has a receipt of
+  std::chrono::nanoseconds last_takeover{};             // 0: none yet
+  std::uint64_t heartbeats_sent = 0;
+  std::uint64_t heartbeats_delivered = 0;  // of all nodes
+  std::uint64_t ring_messages = 0;         // of all kinds, from all nodes
+  std::uint64_t undecodable_messages = 0;
+  std::uint64_t nodes_with_other_configuration = 0;
+  std::map<std::string, std::uint64_t> events_by_severity;
+  std::uint64_t corosync_restarts = 0;
+};
+
+// The text of GET /metrics (Prometheus text format 0.0.4), the same for the same input.
+std::string render_metrics(const MetricsInput& input);
+
+}  // namespace relais::metrics
