@@ -105,7 +105,7 @@ def add_use_commands(add):
     capture.add_argument("filter", nargs="*", help="tcpdump filter")
     add("probe", probe_command, "run the probe in the client namespace: probe load …; fills in VIPs and sources")
     log = add("log", log_command, "a node's log", node="yes")
-    log.add_argument("--service", default="relaisd", choices=("relaisd", "probe", "corosync"))
+    log.add_argument("--service", default="relaisd", choices=("relaisd", "probe", "corosync", "init"))
 
 
 def up_command(arguments):

@@ -2,9 +2,10 @@
 again when they end (as systemd's Restart=always would), and collects orphans.
 
 Run as a program with the path of a JSON file:
-  {"name": "n1", "netns": "relais-n1", "disk": "/run/relais-lab/disk/n1",
+  {"name": "n1", "netns": "relais-n1", "disk": "/run/relais-lab/disk/n1", "log": "/run/…/n1-init.log",
    "services": [{"name": "relaisd", "argv": […], "log": "/run/…/n1-relaisd.log", "respawn_ms": 1000, "stop_ms": 20000}]}
-It prints its host-side process number, then "ready" or "error: …". Talk to it with signals: TERM stops the node in order.
+It prints its host-side process number, waits for a line (end of file means that its starter has died: it ends too), and
+prints "ready" or "error: …". Talk to it with signals: TERM stops the node in order.
 Files in the node's /run/lab, looked at every 50 ms where they matter: SERVICE.down keeps a service from being started,
 SERVICE.respawn_ms delays its next start.
 """
@@ -189,9 +190,12 @@ def serve(services):
             return
 
 
-def be_process_one(spec, report):
-    """Runs in the child: mounts, tells the parent, serves until told to stop."""
+def be_process_one(spec, order, report):
+    """Runs in the child: mounts, tells the starter, serves until told to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAKE)
+    if not os.read(order, 1):
+        return 1   # nobody knows of this process
+    os.close(order)
     try:
         services = [Service(service) for service in spec["services"]]
         mount_machine(spec["disk"])
@@ -210,10 +214,11 @@ def be_process_one(spec, report):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         spec = json.load(file)
-    report = os.dup(1)
+    order, report = os.dup(0), os.dup(1)   # neither is inherited by services
     null = os.open("/dev/null", os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(null, descriptor)
+    log = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor, target in ((0, null), (1, log), (2, log)):
+        os.dup2(target, descriptor)
     os.setsid()
     try:
         enter_namespaces(spec["netns"])
@@ -222,7 +227,7 @@ def main():
         return 1
     child = os.fork()
     if child == 0:
-        os._exit(be_process_one(spec, report))
+        os._exit(be_process_one(spec, order, report))
     os.write(report, f"{child}\n".encode())
     return 0
 

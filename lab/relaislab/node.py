@@ -86,19 +86,25 @@ def boot(state, node):
     write_disk(state, node)
     os.makedirs(state.path("log"), exist_ok=True)
     spec = {"name": node, "netns": state.plan.netns(node), "disk": state.path("disk", node),
-            "services": services(state, node)}
+            "log": log_path(state, node, "init"), "services": services(state, node)}
     write_file(state.path(f"{node}.json"), json.dumps(spec, indent=1), 0o644)
-    init = subprocess.Popen([sys.executable, "-I", INIT, state.path(f"{node}.json")], stdout=subprocess.PIPE, text=True,
-                            stdin=subprocess.DEVNULL)
-    words = init.stdout.read().split("\n")
-    init.wait()
-    problem = next((word for word in words if word.startswith("error")), None)
-    pid = next((int(word) for word in words if word.isdigit()), None)
-    if problem or "ready" not in words or pid is None:
-        raise LabError(f"{node} did not boot: {problem or 'its process 1 ended'}")
-    state.nodes[node] = Process.of(pid)
     state.cuts.pop(node, None)
-    state.save()
+    start_process_one(state, node)
+
+
+def start_process_one(state, node):
+    """Its identity is saved before it may go on: whoever is killed here leaves nothing that `down` does not know."""
+    with subprocess.Popen([sys.executable, "-I", INIT, state.path(f"{node}.json")], text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as starter:
+        word = starter.stdout.readline().strip()
+        if word.isdigit():
+            state.nodes[node] = Process.of(int(word))
+            state.save()
+            starter.stdin.write("\n")
+            starter.stdin.flush()
+            word = starter.stdout.readline().strip()
+    if word != "ready":
+        raise LabError(f"{node} did not boot: {word or 'its process 1 ended'}", f"read {log_path(state, node, 'init')}")
 
 
 def kill(state, node):
