@@ -57,6 +57,13 @@ TEST(Configuration, the_shipped_example_is_right) {
             (std::map<NodeId, std::uint16_t>{{NodeId(1), 2}, {NodeId(2), 1}, {NodeId(3), 1}}));
 }
 
+TEST(Configuration, the_example_of_the_man_page_is_right) {
+  const std::string page = read_file(std::string(RELAIS_SOURCE_DIR) + "/docs/man/relais.toml.5");
+  const std::size_t start = page.find('\n', page.find(".Bd -literal")) + 1;
+  const Cluster cluster = parsed(page.substr(start, page.find(".Ed", start) - start));
+  EXPECT_EQ(weights_of(cluster).at(NodeId(1)), std::vector<std::uint16_t>{2});
+}
+
 TEST(Configuration, the_smallest_one_gets_all_defaults) {
   const Cluster cluster = parsed(std::string(kSmallest));
   EXPECT_EQ(cluster.state_directory, "/var/lib/relais");
