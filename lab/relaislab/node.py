@@ -17,7 +17,7 @@ NO_DAD = {"net.ipv6.conf.default.accept_dad": 0, "net.ipv6.conf.all.accept_dad":
 
 def program(plan, name):
     """Path of a program of the build directory."""
-    return os.path.join(plan.build, {"relaisd": "daemon/relaisd", "relais": "daemon/cli/relais",
+    return os.path.join(plan.build, {"relaisd": "daemon/relaisd", "relais": "bin/relais",
                                      "probe": "lab/probe/probe"}[name])
 
 

@@ -1,0 +1,147 @@
+"""`make run`: three nodes under load; one crashes and returns, another is drained and resumed. Shows what clients saw and
+leaves the cluster running."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import api, faults, lab, picture, topology
+from . import node as nodes
+from . import state as states
+from .commands import REPOSITORY
+from .require import require_root
+from .shell import LabError
+
+RATE, LONG_LIVED = 200, 60
+EXPLAIN = {
+    "steady": "three nodes share two addresses",
+    "crash": "n2 crashes (links gone, all killed)",
+    "return": "n2 boots again and gets its share back",
+    "drain": "n3 is drained",
+    "resume": "n3 is resumed",
+}
+NEXT = """Next, as root:
+  lab/lab exec n1 -- relais status         nodes, shares, the map of buckets
+  lab/lab exec n1 -- relais watch          the same, live
+  lab/lab exec n1 -- relais who 203.0.113.42
+  lab/lab exec n1 -- relais receipts       what every move cost
+  lab/lab crash n2   and   lab/lab start n2
+  lab/lab probe load --rate 200 --duration 10 --long 20
+  lab/lab shell n1                         look around inside of a node
+  lab/lab down                             end the lab"""
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Load:
+    """The probe in the client namespace, told of phases as they begin."""
+
+    def __init__(self, state, path):
+        argv = [nodes.program(state.plan, "probe"), "load", "--rate", str(RATE), "--duration", "0",
+                "--long", str(LONG_LIVED), "--vip", topology.VIP4, "--vip", topology.VIP6,
+                "--sources", topology.CLIENT_RANGE4, "--sources", topology.CLIENT_RANGE6, "--control", "-", "--json", path]
+        self.path = path
+        self.process = subprocess.Popen(nodes.exec_argv(state, "client", argv), stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, text=True)
+
+    def order(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def phase(self, name):
+        say(f"  {EXPLAIN[name]}")
+        self.order(f"phase {name}")
+
+    def report(self):
+        self.order("stop")
+        self.process.communicate(timeout=60)
+        if self.process.returncode != 0:
+            raise LabError("the probe failed")
+        with open(self.path, encoding="utf-8") as file:
+            return json.load(file)
+
+
+def order_node(state, word, node):
+    api.request(state.nodes["n1"], "POST", f"/v1/{word}", {"node": node})
+
+
+def settle(state):
+    """Waits until nothing moves, then lets the picture show it for a while."""
+    lab.wait_until_serving(state)
+    time.sleep(2.5)
+
+
+def play(state, load):
+    time.sleep(1)
+    load.phase("steady")
+    time.sleep(3)
+    load.phase("crash")
+    faults.crash(state, "n2")
+    time.sleep(5)
+    load.phase("return")
+    nodes.boot(state, "n2")
+    settle(state)
+    load.phase("drain")
+    order_node(state, "drain", "n3")
+    settle(state)
+    load.phase("resume")
+    order_node(state, "resume", "n3")
+    settle(state)
+    return load.report()
+
+
+def show(state, report):
+    say("\nWhat clients saw (new connections from 480 addresses, IPv4 and IPv6):\n")
+    for line in picture.timeline(report) + [""] + picture.table(report, EXPLAIN):
+        say(line)
+    crash = next(phase for phase in report["phases"] if phase["name"] == "crash")
+    planned = sum(phase["long"]["broken"] for phase in report["phases"] if phase["name"] != "crash")
+    say(f"\nThe crash broke the {crash['long']['broken']} of {LONG_LIVED} long-lived connections that n2 had, and no other; "
+        f"its return, the drain and the resume broke {planned}.")
+    say(f"The cluster goes on: {len(state.running())} nodes serve {topology.VIP4} and {topology.VIP6}, "
+        f"port {topology.SERVICE_PORT}.\n")
+    say(NEXT)
+
+
+def run_demo(prefix, build, timing):
+    plan = topology.Plan(prefix=prefix, nodes=3, timing=timing, build=os.path.abspath(build))
+    with states.locked(prefix):
+        lab.down(prefix)
+        say(f"Booting three nodes (timing {timing}) …")
+        state = lab.up(plan)
+        took_s = lab.wait_until_serving(state)
+        say(f"They serve after {took_s:.1f} s. {RATE} new connections/s and {LONG_LIVED} long-lived ones, while:")
+        with tempfile.TemporaryDirectory() as directory:
+            load = Load(state, os.path.join(directory, "report.json"))
+            try:
+                report = play(state, load)
+            finally:
+                if load.process.poll() is None:
+                    load.process.kill()
+                    load.process.wait()
+    show(state, report)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="lab/demo", description=__doc__)
+    parser.add_argument("--prefix", default="relais")
+    parser.add_argument("--timing", default="normal", choices=topology.PRESETS)
+    parser.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")))
+    arguments = parser.parse_args()
+    try:
+        require_root()
+        return run_demo(arguments.prefix, arguments.build, arguments.timing)
+    except LabError as error:
+        print(f"demo: {error.what}", file=sys.stderr)
+        if error.way_out:
+            print(f"      way out: {error.way_out}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
