@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace relais::netfilter {
@@ -24,6 +25,12 @@ Error file_error(std::string_view what, const std::error_code& code) {
 }
 
 }  // namespace
+
+std::string pin_directory_of(std::string_view interface) {
+  std::string name(interface);
+  std::ranges::replace(name, '.', ':');
+  return std::string(kBpfFileSystem) + "/relais/" + name;
+}
 
 Result<> check_bpf_file_system(const std::string& path) {
   std::filesystem::path existing = path;

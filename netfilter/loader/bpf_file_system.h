@@ -4,10 +4,15 @@
 #include "base/result.h"
 
 #include <string>
+#include <string_view>
 
 namespace relais::netfilter {
 
 inline constexpr const char* kBpfFileSystem = "/sys/fs/bpf";
+
+// The usual pin directory of an interface. A BPF file system refuses names with a dot (eth0.7); a colon, which no
+// interface name has, stands for it.
+std::string pin_directory_of(std::string_view interface);
 
 // Error with the way out if the nearest existing directory above `path` is not in a BPF file system.
 Result<> check_bpf_file_system(const std::string& path);

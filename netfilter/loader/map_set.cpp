@@ -131,7 +131,7 @@ Result<> put_states(int fd, std::span<const BucketStates> states) {
 
 std::string maps_directory(const std::string& pin_directory) { return pin_directory + "/maps"; }
 
-std::string new_maps_directory(const std::string& pin_directory) { return pin_directory + "/maps.new"; }
+std::string new_maps_directory(const std::string& pin_directory) { return pin_directory + "/maps-new"; }
 
 MapSet MapSet::open_pinned(const std::string& directory) {
   MapSet set;

@@ -1,6 +1,6 @@
 // The pinned set of maps: opened, checked against the expected layout, fenced, read, filled, swapped.
 //
-// Layout of a pin directory: `maps/` the set in use, `maps.new/` one that is being filled (an upgrade with another
+// Layout of a pin directory: `maps/` the set in use, `maps-new/` one that is being filled (an upgrade with another
 // layout), `xdp` the link.
 #pragma once
 
