@@ -24,6 +24,7 @@ class ControlSocket {
   ControlSocket& operator=(ControlSocket&&) = delete;
   ~ControlSocket();
 
+  const std::string& path() const { return path_; }
   // The listening socket, non-blocking; the caller owns it from now on. Call once.
   UniqueFd take_listener() { return std::move(listener_); }
 

@@ -325,20 +325,26 @@ void Server::stop() {
 
 const std::string& Server::address() const { return service_->address(); }
 
-Result<Server> Server::open_control(asio::io_context& io, Backend& backend, ControlSettings settings) {
-  Result<ControlSocket> control_socket = ControlSocket::open(settings.socket_path, settings.access.group);
-  if (!control_socket) return control_socket.error();
-  UniqueFd listener = control_socket->take_listener();
+Server Server::serve_control(asio::io_context& io, Backend& backend, ControlSocket socket, AccessRules access,
+                             ReportError report, Limits limits) {
+  UniqueFd listener = socket.take_listener();
+  std::string path = socket.path();
   const auto service = std::make_shared<Service>(
       io, Service::Parts{.listener = std::move(listener),
-                         .control_socket = *std::move(control_socket),
-                         .rules = settings.access,
-                         .address = std::move(settings.socket_path),
+                         .control_socket = std::move(socket),
+                         .rules = access,
+                         .address = std::move(path),
                          .site = [&backend](const Request& request) { return answer_control(backend, request); },
-                         .report = std::move(settings.report),
-                         .limits = settings.limits});
+                         .report = std::move(report),
+                         .limits = limits});
   service->start();
   return Server(service);
+}
+
+Result<Server> Server::open_control(asio::io_context& io, Backend& backend, ControlSettings settings) {
+  Result<ControlSocket> socket = ControlSocket::open(std::move(settings.socket_path), settings.access.group);
+  if (!socket) return socket.error();
+  return serve_control(io, backend, *std::move(socket), settings.access, std::move(settings.report), settings.limits);
 }
 
 Result<Server> Server::open_metrics(asio::io_context& io, MetricsSettings settings) {

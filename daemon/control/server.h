@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "daemon/control/access.h"
 #include "daemon/control/backend.h"
+#include "daemon/control/listen.h"
 
 #include <chrono>
 #include <cstddef>
@@ -52,8 +53,12 @@ struct MetricsSettings {
 class Server {
  public:
   // Listens on the control socket (see ControlSocket::open() for the errors) and serves `backend`, which must outlive the
-  // server. `io` must outlive it too.
+  // server, as `io` must.
   static Result<Server> open_control(boost::asio::io_context& io, Backend& backend, ControlSettings settings);
+  // The same with a socket that is open already. A daemon that opens it before it touches anything else of the machine
+  // refuses to run beside another one in time; clients that come before this call wait.
+  static Server serve_control(boost::asio::io_context& io, Backend& backend, ControlSocket socket, AccessRules access,
+                              ReportError report, Limits limits = {});
   // Listens on the metrics address. Everybody who can reach it may read it.
   static Result<Server> open_metrics(boost::asio::io_context& io, MetricsSettings settings);
 

@@ -230,6 +230,19 @@ TEST_F(ControlServer, a_second_server_on_the_same_socket_is_refused_and_the_firs
   EXPECT_EQ(connect().get("/v1/version").status, 200);
 }
 
+TEST_F(ControlServer, clients_that_came_between_opening_the_socket_and_serving_it_are_answered) {
+  auto socket = ControlSocket::open(path_, {});
+  ASSERT_TRUE(socket.has_value());
+  Client early = Client::connect(path_);
+  early.send("GET /v1/version HTTP/1.1\r\n\r\n");
+  boost::asio::io_context io;
+  Server server =
+      Server::serve_control(io, backend_, *std::move(socket), {.user = geteuid(), .group = {}}, [](const Error&) {});
+  EXPECT_EQ(server.address(), path_);
+  io.run_for(100ms);
+  EXPECT_EQ(early.read_answer().status, 200);
+}
+
 TEST_F(ControlServer, an_io_context_that_ends_without_stop_takes_the_connections_with_it) {
   auto io = std::make_unique<boost::asio::io_context>();
   auto opened = Server::open_control(
