@@ -119,11 +119,13 @@ void check_unique_addresses(const DraftNodes& nodes, const DraftVips& vips, Erro
 
 // Link k of all nodes must have one family: knet cannot mix them.
 void check_link_families(const DraftNode& first, const DraftNode& other, Errors& errors) {
-  const auto& model = first.links->value;
-  const auto& links = other.links->value;
+  const auto& model = present(first.links);
+  const auto& links = present(other.links);
   for (std::size_t link = 0; link < std::min(model.size(), links.size()); ++link) {
-    if (!model[link] || !links[link] || model[link]->value.family() == links[link]->value.family()) continue;
-    errors.push_back({links[link]->at,
+    const Setting<IpAddress>& expected = model[link];
+    const Setting<IpAddress>& actual = links[link];
+    if (!expected || !actual || expected->value.family() == actual->value.family()) continue;
+    errors.push_back({actual->at,
                       "link " + std::to_string(link) + " of " + node_label(other) +
                           " is not of the same address family as that of " + node_label(first),
                       "use IPv4 or IPv6 for the same link on all nodes"});
@@ -141,19 +143,20 @@ void check_links(const DraftNodes& nodes, Errors& errors) {
       continue;
     }
     if (first == nullptr) first = &node;
-    if (count != first->links->value.size()) {
+    const std::size_t expected = present(first->links).size();
+    if (count != expected) {
       errors.push_back({node.links->at,
-                        node_label(node) + " has " + std::to_string(count) + " of " +
-                            std::to_string(first->links->value.size()) + " links that " + node_label(*first) + " has",
+                        node_label(node) + " has " + std::to_string(count) + " of " + std::to_string(expected) +
+                            " links that " + node_label(*first) + " has",
                         "give every node the same number of links"});
     }
     check_link_families(*first, node, errors);
   }
 }
 
-void check_interfaces(const Draft& draft, Errors& errors) {
+void check_interfaces(const Draft& draft, const DraftNodes& nodes, Errors& errors) {
   if (draft.has_default_interface) return;
-  for (const DraftNode& node : *draft.nodes) {
+  for (const DraftNode& node : nodes) {
     if (node.has_interface) continue;
     errors.push_back({node.at, node_label(node) + " has no front interface",
                       "add \"interface\" here, or once for all nodes in [defaults]"});
@@ -180,35 +183,34 @@ void check_weight_names(const DraftNodes& nodes, const DraftVip& vip, Errors& er
   }
 }
 
-void check_total_weight(const Draft& draft, const DraftVip& vip, Errors& errors) {
-  const bool all_zero = !draft.nodes->empty() && std::ranges::all_of(*draft.nodes, [&](const DraftNode& node) {
-    return weight_of(draft, vip, node) == 0;
-  });
-  if (!all_zero) return;
+void check_total_weight(const Draft& draft, const DraftNodes& nodes, const DraftVip& vip, Errors& errors) {
+  const auto is_zero = [&](const DraftNode& node) { return weight_of(draft, vip, node) == 0; };
+  if (nodes.empty() || !std::ranges::all_of(nodes, is_zero)) return;
   errors.push_back({vip.at, "every node has weight 0 for " + vip_label(vip) + ", so nobody would answer",
                     "give at least one node a weight of 1 or more"});
 }
 
+NodeId id_of(const DraftNode& node) { return NodeId(static_cast<std::uint32_t>(present(node.id))); }
+
 Node build_node(const Draft& draft, const DraftNode& from) {
   Node node;
-  node.id = NodeId(static_cast<std::uint32_t>(from.id->value));
-  node.name = from.name->value;
-  node.address = from.address->value;
+  node.id = id_of(from);
+  node.name = present(from.name);
+  node.address = present(from.address);
   if (from.address6) node.address6 = from.address6->value;
-  for (const Setting<IpAddress>& link : from.links->value) node.links.push_back(link->value);
-  node.interface = from.interface ? from.interface->value : draft.default_interface->value;
+  for (const Setting<IpAddress>& link : present(from.links)) node.links.push_back(present(link));
+  node.interface = present(from.interface ? from.interface : draft.default_interface);
   node.xdp = value_or(from.xdp, value_or(draft.default_xdp, XdpMode::automatic));
   return node;
 }
 
-Vip build_vip(const Draft& draft, const DraftVip& from) {
+Vip build_vip(const Draft& draft, const DraftNodes& nodes, const DraftVip& from) {
   Vip vip;
-  vip.name = from.name->value;
-  vip.address = from.address->value;
-  vip.mac = from.mac->value;
-  for (const DraftNode& node : *draft.nodes) {
-    vip.weights[NodeId(static_cast<std::uint32_t>(node.id->value))] =
-        static_cast<std::uint16_t>(weight_of(draft, from, node));
+  vip.name = present(from.name);
+  vip.address = present(from.address);
+  vip.mac = present(from.mac);
+  for (const DraftNode& node : nodes) {
+    vip.weights[id_of(node)] = static_cast<std::uint16_t>(weight_of(draft, from, node));
   }
   return vip;
 }
@@ -224,17 +226,17 @@ void check_rules(const Draft& draft, Errors& errors) {
   if (draft.vips) check_vip_count(vips, errors);
   if (!draft.nodes) return;
   check_node_count(draft, nodes, errors);
-  check_interfaces(draft, errors);
+  check_interfaces(draft, nodes, errors);
   for (const DraftVip& vip : vips) {
     check_weight_names(nodes, vip, errors);
-    check_total_weight(draft, vip, errors);
+    check_total_weight(draft, nodes, vip, errors);
   }
 }
 
 Cluster build_cluster(const Draft& draft) {
   Cluster cluster;
-  cluster.name = draft.name->value;
-  cluster.key_file = draft.key_file->value;
+  cluster.name = present(draft.name);
+  cluster.key_file = present(draft.key_file);
   cluster.state_directory = value_or<std::string>(draft.state_directory, "/var/lib/relais");
   cluster.control_socket = value_or<std::string>(draft.control_socket, "/run/relais/relaisd.sock");
   if (draft.metrics_listen) cluster.metrics_listen = draft.metrics_listen->value;
@@ -242,9 +244,10 @@ Cluster build_cluster(const Draft& draft) {
   cluster.timing.grace = std::chrono::seconds(value_or<std::int64_t>(draft.grace_s, 10));
   cluster.timing.drain_limit = std::chrono::seconds(value_or<std::int64_t>(draft.drain_limit_s, 3600));
   cluster.two_node = value_or(draft.two_node, TwoNode::none);
-  for (const DraftNode& node : *draft.nodes) cluster.nodes.push_back(build_node(draft, node));
+  const DraftNodes nodes = draft.nodes.value_or(DraftNodes{});
+  for (const DraftNode& node : nodes) cluster.nodes.push_back(build_node(draft, node));
   std::ranges::sort(cluster.nodes, {}, &Node::id);
-  for (const DraftVip& vip : *draft.vips) cluster.vips.push_back(build_vip(draft, vip));
+  for (const DraftVip& vip : draft.vips.value_or(DraftVips{})) cluster.vips.push_back(build_vip(draft, nodes, vip));
   return cluster;
 }
 

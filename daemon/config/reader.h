@@ -1,6 +1,7 @@
 // Reads the settings of one table: every problem goes into the error list, and reading goes on. Used by check.cpp.
 #pragma once
 
+#include "base/invariant.h"
 #include "base/result.h"
 #include "daemon/config/error.h"
 #include "daemon/config/raw.h"
@@ -26,6 +27,13 @@ using Setting = std::optional<Located<T>>;  // none: absent, or wrong and report
 template <class T>
 T value_or(const Setting<T>& setting, T otherwise) {
   return setting ? setting->value : otherwise;
+}
+
+// The value of a setting that has been looked at before.
+template <class T>
+const T& present(const Setting<T>& setting) {
+  INVARIANT(setting.has_value(), "a draft without errors has its required settings");
+  return setting->value;
 }
 
 enum class Presence { required, optional };

@@ -182,7 +182,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
 }
 
 Result<IpAddress> parse_own_address(std::string_view text) {
-  const Result<IpAddress> address = IpAddress::parse(text);
+  Result<IpAddress> address = IpAddress::parse(text);
   if (address.has_error()) return address;
   const char* kind = address->is_multicast()     ? "a multicast address"
                      : address->is_loopback()    ? "a loopback address"
@@ -195,7 +195,7 @@ Result<IpAddress> parse_own_address(std::string_view text) {
 }
 
 Result<MacAddress> parse_cluster_mac(std::string_view text) {
-  const Result<MacAddress> mac = MacAddress::parse(text);
+  Result<MacAddress> mac = MacAddress::parse(text);
   if (mac.has_error()) return mac;
   constexpr const char* kWayOut = "use a locally administered multicast address like 03:00:5e:11:11:11";
   if (!mac->is_multicast()) {
