@@ -21,8 +21,8 @@ struct Answer {
 
 enum class OrderTarget : std::uint8_t { drain, resume, weight };
 
-// Errors are those of send_request(), relaisd's own "no" (`code` 0, or EACCES for 403), or EPROTO for an answer that is not
-// what the API promises; exit_code_of() fits all of them.
+// Errors are those of send_request(), relaisd's own "no" (`code` 0, or EACCES for 403), or EPROTO for an answer that
+// is not what the API promises; exit_code_of() fits all of them.
 class Client {
  public:
   explicit Client(std::string socket) : socket_(std::move(socket)) {}

@@ -1,4 +1,5 @@
-// First pass over a command line, by CLI11 set up from the option table: words sorted into command, arguments and options.
+// First pass over a command line, by CLI11 set up from the option table: words sorted into command, arguments and
+// options.
 #pragma once
 
 #include "base/result.h"

@@ -1,4 +1,5 @@
-// Every word that `relais` understands, as data: parsing, help, completion and the man page's test all read this one table.
+// Every word that `relais` understands, as data: parsing, help, completion and the man page's test all read this one
+// table.
 #pragma once
 
 #include <cstdint>

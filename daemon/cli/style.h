@@ -1,4 +1,5 @@
-// How text looks: colours, cells, tables. Pure; whether there are colours at all is decided once, from where output goes.
+// How text looks: colours, cells, tables. Pure; whether there are colours at all is decided once, from where output
+// goes.
 #pragma once
 
 #include <cstdint>

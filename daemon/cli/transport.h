@@ -26,8 +26,8 @@ struct Reply {
 
 inline constexpr std::size_t kLongestAnswer = 4 * 1024 * 1024;  // as daemon/control/json.h
 
-// Connects, asks, reads the whole answer, closes. Errors carry in `code` what exit_code_of() needs: an errno value, EPROTO
-// for anything that is no complete HTTP answer of bearable length, ETIMEDOUT when the deadline passed.
+// Connects, asks, reads the whole answer, closes. Errors carry in `code` what exit_code_of() needs: an errno value,
+// EPROTO for anything that is no complete HTTP answer of bearable length, ETIMEDOUT when the deadline passed.
 Result<Reply> send_request(const std::string& socket_path, const Request& request);
 
 // What an error of send_request() means to a script.

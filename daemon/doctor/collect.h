@@ -16,7 +16,8 @@ struct Inquiry {
   std::optional<std::int32_t> relaisd_pid;  // the process behind the control socket
 };
 
-// What a configuration says of this machine. `node` is the name that relaisd says it has; without it the host's name counts.
+// What a configuration says of this machine. `node` is the name that relaisd says it has; without it the host's name
+// counts.
 ConfigFacts facts_of(const config::Checked<config::Cluster>& cluster, const std::string& path,
                      const std::optional<std::string>& node);
 

@@ -134,8 +134,8 @@ void collect_corosync(Facts& facts) {
   const auto version = run_program({"corosync", "-v"}, kProgramLimit);
   facts.corosync.installed = version.has_value();
   if (version) facts.corosync.release = parse_release(*version);
-  facts.corosync.own_service_enabled = exists("/run/systemd/system") &&
-                                       exists("/etc/systemd/system/multi-user.target.wants/corosync.service");
+  facts.corosync.own_service_enabled =
+      exists("/run/systemd/system") && exists("/etc/systemd/system/multi-user.target.wants/corosync.service");
   struct statvfs room {};
   if (!facts.corosync.shared_memory_bytes && ::statvfs("/dev/shm", &room) == 0) {
     facts.corosync.shared_memory_bytes = std::uint64_t{room.f_blocks} * room.f_frsize;

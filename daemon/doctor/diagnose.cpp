@@ -66,31 +66,40 @@ void diagnose_peers(const Status& status, Findings& findings) {
   }
 }
 
-void diagnose_clients_addresses(const Status& status, const Facts& facts, Findings& findings) {
+const InterfaceFacts* front_interface(const Facts& facts) {
   const auto found = facts.interfaces.find(facts.config.interface);
-  if (found == facts.interfaces.end()) return;
-  const InterfaceFacts& interface = found->second;
+  return found == facts.interfaces.end() ? nullptr : &found->second;
+}
+
+void diagnose_vip_address(const ConfigFacts::Vip& vip, const std::string& front, const InterfaceFacts& interface,
+                          Findings& findings) {
+  const auto present = std::find_if(interface.addresses.begin(), interface.addresses.end(),
+                                    [&](const auto& entry) { return entry.address == vip.address; });
+  const std::string address = vip.address.to_string();
+  if (present == interface.addresses.end()) {
+    findings.push_back({Severity::error, "VIP " + address + " is not on " + front,
+                        "this node answers none of its clients", "systemctl restart relaisd (it puts the VIPs there)"});
+  } else if (present->duplicate || present->tentative) {
+    findings.push_back({Severity::error, "duplicate address detection holds VIP " + address + " back",
+                        "another node has it too, as it must; the kernel must not check",
+                        "ip address replace " + address + "/128 dev " + front + " nodad"});
+  }
+}
+
+// What relaisd puts on the front interface: the VIPs, and the cluster MACs in its filter.
+void diagnose_front(const Facts& facts, Findings& findings) {
+  const InterfaceFacts* interface = front_interface(facts);
+  if (interface == nullptr) return;
+  const std::string& front = facts.config.interface;
+  std::set<MacAddress> missing;
   for (const ConfigFacts::Vip& vip : facts.config.vips) {
-    const auto present = std::find_if(interface.addresses.begin(), interface.addresses.end(),
-                                      [&](const auto& entry) { return entry.address == vip.address; });
-    const std::string address = vip.address.to_string();
-    const std::string prefix = vip.address.family() == IpFamily::v4 ? "/32" : "/128";
-    if (present == interface.addresses.end()) {
-      findings.push_back({Severity::error, "VIP " + address + " is not on " + facts.config.interface,
-                          "this node answers none of its clients",
-                          "systemctl restart relaisd (it puts the VIPs there)"});
-    } else if (present->duplicate || present->tentative) {
-      findings.push_back({Severity::error, "duplicate address detection holds VIP " + address + " back",
-                          "another node has it too, as it must; the kernel must not check",
-                          "ip address replace " + address + prefix + " dev " + facts.config.interface + " nodad"});
-    }
-    if (!interface.multicast.contains(vip.mac) && status.data_plane.mode != "none") {
-      findings.push_back(
-          {Severity::error,
-           facts.config.interface + " does not let the cluster MAC " + vip.mac.to_string() + " through",
-           "the network card drops what clients send",
-           "ip maddress add " + vip.mac.to_string() + " dev " + facts.config.interface + ", or restart relaisd"});
-    }
+    diagnose_vip_address(vip, front, *interface, findings);
+    if (!interface->multicast.contains(vip.mac)) missing.insert(vip.mac);
+  }
+  for (const MacAddress& mac : missing) {
+    findings.push_back({Severity::error, front + " does not let the cluster MAC " + mac.to_string() + " through",
+                        "the network card drops what clients send",
+                        "ip maddress add " + mac.to_string() + " dev " + front + ", or restart relaisd"});
   }
 }
 
@@ -111,7 +120,7 @@ void diagnose_relaisd(const Facts& facts, const std::optional<Status>& status, F
   diagnose_membership(*status, findings);
   diagnose_mode(*status, findings);
   diagnose_peers(*status, findings);
-  if (facts.same_network_namespace != false) diagnose_clients_addresses(*status, facts, findings);
+  if (facts.same_network_namespace != false && status->data_plane.mode != "none") diagnose_front(facts, findings);
 }
 
 Findings diagnose(const Facts& facts, const std::optional<Status>& status) {

@@ -9,8 +9,8 @@
 
 namespace relais::doctor {
 
-// `status` is what the running relaisd says of itself; none: it does not run or does not answer. Errors first, then warnings,
-// then notes; within one severity from the machine to the cluster.
+// `status` is what the running relaisd says of itself; none: it does not run or does not answer. Errors first, then
+// warnings, then notes; within one severity from the machine to the cluster.
 Findings diagnose(const Facts& facts, const std::optional<control::Status>& status);
 
 // The parts, each for its own table of tests. They append.

@@ -63,9 +63,10 @@ void diagnose_bpf(const KernelFacts& kernel, Findings& findings) {
                         "boot a kernel with CONFIG_DEBUG_INFO_BTF=y; Debian's have it"});
   }
   if (kernel.bpffs_mounted == false) {
-    findings.push_back({Severity::error, "no BPF file system on /sys/fs/bpf",
-                        "programs cannot outlive relaisd: its crash would cut connections",
-                        "mount -t bpf bpf /sys/fs/bpf"});
+    findings.push_back(
+        {Severity::warning, "no BPF file system on /sys/fs/bpf",
+         "programs are pinned there to outlive relaisd, which mounts it if it may; seen from here it is missing",
+         "mount -t bpf bpf /sys/fs/bpf"});
   }
   if (kernel.bpf_jit == false) {
     findings.push_back({Severity::warning, "BPF programs are interpreted", "every packet costs several times as much",

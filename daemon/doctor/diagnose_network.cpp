@@ -72,31 +72,40 @@ void diagnose_own_address(const Facts& facts, const std::optional<IpAddress>& ad
                           " (with your prefix length), or correct the configuration"});
 }
 
+void diagnose_link_state(const std::string& what, const InterfaceFacts& interface, const std::string& name,
+                         Findings& findings) {
+  if (interface.up && interface.carrier) return;
+  const std::string state = interface.up ? " has no carrier" : " is down";
+  findings.push_back({Severity::error, what + state, "the next failure splits the cluster",
+                      "ip link set dev " + name + " up; check the cable"});
+}
+
+// The interface that a heartbeat link uses; empty if none has its address.
+std::string diagnose_link(const Facts& facts, std::size_t number, Findings& findings) {
+  const IpAddress& address = facts.config.links[number];
+  const std::string name = interface_of(facts, address);
+  const std::string label = "heartbeat link " + std::to_string(number) + ": ";
+  if (name.empty()) {
+    findings.push_back({Severity::error, label + address.to_string() + " is on no interface",
+                        "corosync cannot use the link", "ip address add " + address.to_string() + "/24 dev INTERFACE"});
+  } else {
+    diagnose_link_state(label + name, facts.interfaces.at(name), name, findings);
+  }
+  return name;
+}
+
 void diagnose_links(const Facts& facts, Findings& findings) {
   std::vector<std::string> used;
-  for (std::size_t i = 0; i < facts.config.links.size(); ++i) {
-    const IpAddress& address = facts.config.links[i];
-    const std::string name = interface_of(facts, address);
-    const std::string label = "heartbeat link " + std::to_string(i);
-    if (name.empty()) {
-      findings.push_back({Severity::error, label + ": " + address.to_string() + " is on no interface",
-                          "corosync cannot use the link",
-                          "ip address add " + address.to_string() + "/24 dev INTERFACE"});
-      continue;
-    }
-    const InterfaceFacts* interface = find_interface(facts, name);
-    if (!interface->up || !interface->carrier) {
-      findings.push_back({Severity::error, label + ": " + name + (interface->up ? " has no carrier" : " is down"),
-                          "the next failure splits the cluster", "ip link set dev " + name + " up; check the cable"});
-    }
-    if (std::find(used.begin(), used.end(), name) != used.end()) {
+  for (std::size_t number = 0; number < facts.config.links.size(); ++number) {
+    const std::string name = diagnose_link(facts, number, findings);
+    if (!name.empty() && std::find(used.begin(), used.end(), name) != used.end()) {
       findings.push_back({Severity::warning, "both heartbeat links run over " + name,
                           "one cable or one switch takes both away",
-                          "give link " + std::to_string(i) + " an interface of its own"});
+                          "give link " + std::to_string(number) + " an interface of its own"});
     }
     used.push_back(name);
   }
-  if (facts.config.links.size() == 1) {
+  if (used.size() == 1) {
     findings.push_back({Severity::warning, "there is only one heartbeat link",
                         "a cut cable makes this node leave the cluster",
                         "give every node a second address in `links`, on another network"});
@@ -108,7 +117,8 @@ std::optional<std::int64_t> sysctl(const Facts& facts, const std::string& name) 
   return found == facts.sysctls.end() ? std::nullopt : std::optional(found->second);
 }
 
-// For settings of which the kernel takes the larger of "all" and the interface's own (rp_filter, arp_ignore, arp_announce).
+// For settings of which the kernel takes the larger of "all" and the interface's own: rp_filter, arp_ignore,
+// arp_announce.
 std::int64_t larger_sysctl(const Facts& facts, const std::string& setting) {
   const std::string prefix = "ipv4.conf.";
   return std::max(sysctl(facts, prefix + "all." + setting).value_or(0),

@@ -1,5 +1,5 @@
-// What doctor looks at, as plain values. An empty optional was not looked at, or could not be: it gives no finding by itself,
-// and whoever collects says why in `unseen`.
+// What doctor looks at, as plain values. An empty optional was not looked at, or could not be: it gives no finding by
+// itself, and whoever collects says why in `unseen`.
 #pragma once
 
 #include "base/address.h"

@@ -61,25 +61,31 @@ void set_in_link(RingFacts::Link& link, const std::string& key, const std::strin
   if (key == "knet_ping_timeout") link.ping_timeout_ms = to_number<std::uint32_t>(value);
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "N.N" or "N.N.N" at the start of the text.
+std::optional<Release> release_at(std::string_view text) {
+  std::array<std::uint32_t, 3> parts{};
+  std::size_t found = 0;
+  while (found < parts.size()) {
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), parts[found]);
+    if (failed != std::errc{}) break;
+    ++found;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (!text.starts_with('.')) break;
+    text.remove_prefix(1);
+  }
+  if (found < 2) return std::nullopt;
+  return Release{.major = parts[0], .minor = parts[1], .patch = parts[2]};
+}
+
 }  // namespace
 
 std::optional<Release> parse_release(std::string_view text) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  std::size_t at = 0;
-  while (at < text.size()) {
-    std::array<std::uint32_t, 3> parts{};
-    std::size_t found = 0;
-    std::size_t next = at;
-    while (found < parts.size() && next < text.size() && is_digit(text[next])) {
-      const auto [end, failed] = std::from_chars(text.data() + next, text.data() + text.size(), parts[found]);
-      if (failed != std::errc{}) break;
-      ++found;
-      next = static_cast<std::size_t>(end - text.data());
-      if (next >= text.size() || text[next] != '.') break;
-      ++next;
-    }
-    if (found >= 2) return Release{.major = parts[0], .minor = parts[1], .patch = parts[2]};
-    at = next > at ? next : at + 1;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool starts_number = is_digit(text[at]) && (at == 0 || !is_digit(text[at - 1]));
+    if (!starts_number) continue;
+    if (const auto release = release_at(text.substr(at))) return release;
   }
   return std::nullopt;
 }
