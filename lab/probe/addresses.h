@@ -23,7 +23,8 @@ struct SocketAddress {
 
 SocketAddress socket_address(const IpAddress& address, std::uint16_t port);
 
-// "203.0.113.10", "203.0.113.10-249" or "2001:db8:2::100-1ef": the last group may be a range, in the address's own base.
+// "203.0.113.10", "203.0.113.10-249" or "2001:db8:2::100-1ef": the last group may be a range, in the address's own
+// base.
 Result<std::vector<IpAddress>> parse_range(std::string_view text);
 
 // Where load goes: one VIP with all sources of its family.

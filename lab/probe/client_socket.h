@@ -1,4 +1,5 @@
-// Client sockets of the probe: from a given source address, without blocking, without a port reserved before the connect.
+// Client sockets of the probe: from a given source address, without blocking, without a port reserved before the
+// connect.
 #pragma once
 
 #include "base/result.h"

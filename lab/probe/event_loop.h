@@ -1,5 +1,5 @@
-// A small epoll loop: one thread, handlers by pointer. A handler may remove itself while it handles its event; handlers that
-// end others must do so outside of handlers (the probe does it between two rounds).
+// A small epoll loop: one thread, handlers by pointer. A handler may remove itself while it handles its event; handlers
+// that end others must do so outside of handlers (the probe does it between two rounds).
 #pragma once
 
 #include "base/result.h"

@@ -1,4 +1,5 @@
-// probe: the lab's client and server. `probe load` drives connections and says what clients saw; `probe serve` answers them.
+// probe: the lab's client and server. `probe load` drives connections and says what clients saw; `probe serve` answers
+// them.
 #include "lab/probe/load.h"
 #include "lab/probe/report.h"
 #include "lab/probe/serve.h"
@@ -80,7 +81,8 @@ int load(Arguments& arguments) {
   return write_report(make_report(*record), arguments.json);
 }
 
-// Thousands of sockets, and no waiting behind other programs of the same machine: what the probe measures is the cluster.
+// Thousands of sockets, and no waiting behind other programs of the same machine: what the probe measures is the
+// cluster.
 void prepare_process() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

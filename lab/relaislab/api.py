@@ -23,7 +23,8 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def request(init, method, path, body=None, timeout_s=5):
-    """The decoded answer of the relaisd in the node whose process 1 is `init`. LabError if there is none or it refuses."""
+    """The decoded answer of the relaisd in the node whose process 1 is `init`. LabError if there is none or it
+    refuses."""
     connection = UnixConnection(f"/proc/{init.pid}/root{SOCKET_IN_NODE}", timeout_s)
     try:
         text = None if body is None else json.dumps(body)

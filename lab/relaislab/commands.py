@@ -40,8 +40,8 @@ def parse_nets(text):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(prog="lab/lab", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     description="A relais cluster on virtual networks of this machine.")
+    parser = argparse.ArgumentParser(prog="lab/lab", description="A relais cluster on virtual networks of this machine.",
+                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prefix", default="relais", help="name of the lab; several can run side by side")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -68,6 +68,7 @@ def add_lab_commands(add):
     up.add_argument("--weights", type=parse_weights, default={}, metavar="n1=2,…", help="weights of both VIPs")
     up.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")),
                     help="build directory (default $RELAIS_BUILD or build)")
+    up.add_argument("--key", default="", help="cluster key, 64 hex digits (default: a random one)")
     up.add_argument("--no-relaisd", action="store_true", help="corosync by itself, nothing on the VIPs")
     up.add_argument("--no-wait", action="store_true", help="do not wait until the cluster serves")
     add("down", down_command, "end the lab and remove all traces")
@@ -86,9 +87,10 @@ def add_node_commands(add):
 
 def add_fault_commands(add):
     cut = add("cut", cut_command, "interrupt a node's links", node="yes")
-    cut.add_argument("--net", type=parse_nets, default=topology.NETS, help="front, heart0, heart1, hearts or all (default)")
+    cut.add_argument("--net", type=parse_nets, default=topology.NETS,
+                     help="front, heart0, heart1, hearts or all (default)")
     cut.add_argument("--direction", choices=faults.DIRECTIONS, default="both",
-                     help="both: pull the cable (default); in, out: lose one direction; silent: lose both, link stays up")
+                     help="both: pull the cable (default); in, out: lose one direction; silent: lose both, link up")
     add("heal", heal_command, "restore the links of a node, or of all", node="optional")
     freeze = add("freeze", freeze_command, "SIGSTOP", node="yes")
     freeze.add_argument("--process", default="relaisd", choices=("relaisd", "corosync", "all"))
@@ -111,7 +113,7 @@ def add_use_commands(add):
 def up_command(arguments):
     plan = topology.Plan(prefix=arguments.prefix, nodes=arguments.nodes, timing=arguments.timing,
                          weights=arguments.weights, build=os.path.abspath(arguments.build),
-                         relaisd="no" if arguments.no_relaisd else "yes")
+                         relaisd="no" if arguments.no_relaisd else "yes", key=arguments.key)
     require_root()
     with states.locked(arguments.prefix):
         state = lab.up(plan, arguments.start)

@@ -37,8 +37,9 @@ def relais_toml(plan):
 def corosync_conf(plan):
     """For a lab without relaisd. knet's ping times are explicit: its defaults split a ring with a short token."""
     token_ms = topology.TOKEN_MS[plan.timing]
-    links = "".join(f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 300\n    knet_ping_timeout: 600\n  }}\n"
-                    for link in (0, 1))
+    links = "".join(
+        f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 300\n    knet_ping_timeout: 600\n  }}\n"
+        for link in (0, 1))
     nodes = "".join(
         f"  node {{\n    nodeid: {topology.number_of(node)}\n    name: {node}\n"
         f"    ring0_addr: {topology.heart(node, 0)}\n    ring1_addr: {topology.heart(node, 1)}\n  }}\n"

@@ -1,5 +1,5 @@
-"""`make run`: three nodes under load; one crashes and returns, another is drained and resumed. Shows what clients saw and
-leaves the cluster running."""
+"""`make run`: three nodes under load; one crashes and returns, another is drained and resumed. Shows what clients saw
+and leaves the cluster running."""
 
 import argparse
 import json
@@ -45,7 +45,8 @@ class Load:
     def __init__(self, state, path):
         argv = [nodes.program(state.plan, "probe"), "load", "--rate", str(RATE), "--duration", "0",
                 "--long", str(LONG_LIVED), "--vip", topology.VIP4, "--vip", topology.VIP6,
-                "--sources", topology.CLIENT_RANGE4, "--sources", topology.CLIENT_RANGE6, "--control", "-", "--json", path]
+                "--sources", topology.CLIENT_RANGE4, "--sources", topology.CLIENT_RANGE6,
+                "--control", "-", "--json", path]
         self.path = path
         self.process = subprocess.Popen(nodes.exec_argv(state, "client", argv), stdin=subprocess.PIPE,
                                         stdout=subprocess.DEVNULL, text=True)
@@ -102,8 +103,8 @@ def show(state, report):
         say(line)
     crash = next(phase for phase in report["phases"] if phase["name"] == "crash")
     planned = sum(phase["long"]["broken"] for phase in report["phases"] if phase["name"] != "crash")
-    say(f"\nThe crash broke the {crash['long']['broken']} of {LONG_LIVED} long-lived connections that n2 had, and no other; "
-        f"its return, the drain and the resume broke {planned}.")
+    say(f"\nThe crash broke the {crash['long']['broken']} of {LONG_LIVED} long-lived connections that n2 had, and no "
+        f"other; its return, the drain and the resume broke {planned}.")
     say(f"The cluster goes on: {len(state.running())} nodes serve {topology.VIP4} and {topology.VIP6}, "
         f"port {topology.SERVICE_PORT}.\n")
     say(NEXT)

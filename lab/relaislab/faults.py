@@ -51,7 +51,8 @@ def silence(state, port, directions):
 
 
 def cut(state, node, nets=topology.NETS, direction="both"):
-    """both: the cable is pulled (no carrier). silent: nothing passes, but the link stays up. in, out: one way, silently."""
+    """both: the cable is pulled (no carrier). silent: nothing passes, but the link stays up. in, out: one way,
+    silently."""
     nodes.init_of(state, node)
     ports = {net: topology.port(node, net) for net in nets}
     if direction == "both":

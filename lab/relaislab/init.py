@@ -1,5 +1,5 @@
-"""Process 1 of a node: enters the node's namespaces, mounts what a machine of its own has, starts the services, starts them
-again when they end (as systemd's Restart=always would), and collects orphans.
+"""Process 1 of a node: enters the node's namespaces, mounts what a machine of its own has, starts the services, starts
+them again when they end (as systemd's Restart=always would), and collects orphans.
 
 Run as a program with the path of a JSON file:
   {"name": "n1", "netns": "relais-n1", "disk": "/run/relais-lab/disk/n1", "log": "/run/…/n1-init.log",
@@ -168,7 +168,8 @@ def pids_named(name):
 
 
 def stop_in_order(services):
-    """TERM to each service, the first in the list first; then to a corosync that was left; the rest dies with process 1."""
+    """TERM to each service, the first in the list first; then to a corosync that was left; the rest dies with process
+    1."""
     for service in services:
         if service.pid is not None:
             os.kill(service.pid, signal.SIGTERM)

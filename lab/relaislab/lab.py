@@ -37,7 +37,7 @@ def make_disks(state):
     """One tmpfs for all nodes' disks: an overlay's upper layer must not lie on another overlay, as /run may."""
     os.makedirs(state.path("disk"), mode=0o700, exist_ok=True)
     run(["mount", "-t", "tmpfs", "-o", "mode=700", f"{state.plan.prefix}-disks", state.path("disk")])
-    nodes.write_file(state.path("cluster.key"), secrets.token_hex(32) + "\n", 0o600)
+    nodes.write_file(state.path("cluster.key"), (state.plan.key or secrets.token_hex(32)) + "\n", 0o600)
 
 
 def check_programs(plan):
@@ -48,7 +48,8 @@ def check_programs(plan):
 
 
 def up(plan, start=None):
-    """Builds the lab and boots the first `start` nodes (default: all). What is already up is kept; LabError if it differs."""
+    """Builds the lab and boots the first `start` nodes (default: all). What is already up is kept; LabError if it
+    differs."""
     problems = plan.errors()
     if problems:
         raise LabError("; ".join(problems))
@@ -170,7 +171,8 @@ def wait_until_serving(state, timeout_s=START_TIMEOUT_S):
 
 
 def add(state, node):
-    """Boots a node that is planned but off; or plans one more: new configuration everywhere, relaisd restarted one by one."""
+    """Boots a node that is planned but off; or plans one more: new configuration everywhere, relaisd restarted one by
+    one."""
     number = topology.number_of(node)
     if number > state.plan.nodes + 1:
         raise LabError(f"the next node is n{state.plan.nodes + 1}")

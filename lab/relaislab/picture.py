@@ -53,18 +53,21 @@ def timeline(report, columns=100):
     marks = "".join(LOST if slot["lost"] else LATE if slot["delayed"] else " " for slot in slots)
     if marks.strip():
         lines.append("late " + marks)
-    lines.append(f"     one column: {slot_ms:g} ms of new connections; {LATE} answered after more than 200 ms, {LOST} lost")
+    lines.append(f"     one column: {slot_ms:g} ms of new connections; {LATE} answered after more than 200 ms, "
+                 f"{LOST} lost")
     return lines
 
 
 def table(report, explain):
     """Lines: one row per phase that `explain` knows ({phase name: words})."""
-    lines = [f"{'what happened':38} {'conns':>6} {'lost':>5} {'late':>5} {'slowest':>9} {'outage':>8} {'broken':>7}  answers by node"]
+    lines = [f"{'what happened':38} {'conns':>6} {'lost':>5} {'late':>5} {'slowest':>9} {'outage':>8} {'broken':>7}"
+             "  answers by node"]
     for phase in report["phases"]:
         if phase["name"] not in explain:
             continue
         lost = phase["failed"] + phase["refused"] + phase["reset"]
         answers = " ".join(f"{name} {count}" for name, count in sorted(phase["answers"].items()))
         lines.append(f"{explain[phase['name']]:38} {phase['attempts']:6} {lost:5} {phase['delayed']:5} "
-                     f"{phase['slowest_connect_ms']:6.0f} ms {phase['outage_ms']:5.0f} ms {phase['long']['broken']:7}  {answers}")
+                     f"{phase['slowest_connect_ms']:6.0f} ms {phase['outage_ms']:5.0f} ms {phase['long']['broken']:7}  "
+                     f"{answers}")
     return lines

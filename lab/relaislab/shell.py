@@ -30,7 +30,8 @@ def run(argv, stdin=None, check=True, timeout_s=60):
 
 
 def ip_batch(lines, netns=None, check=True):
-    """Runs lines of `ip` in one process, in a named namespace if given. Without check, later lines run after an error."""
+    """Runs lines of `ip` in one process, in a named namespace if given. Without check, later lines run after an
+    error."""
     argv = ["ip"] + (["-n", netns] if netns else []) + ([] if check else ["-force"]) + ["-batch", "-"]
     run(argv, stdin="\n".join(lines) + "\n", check=check)
 

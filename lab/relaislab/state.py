@@ -49,7 +49,8 @@ def load(prefix):
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise LabError(f"{directory(prefix)}/state.json is damaged: {error}", f"lab/lab --prefix {prefix} down") from error
+        raise LabError(f"{directory(prefix)}/state.json is damaged: {error}",
+                       f"lab/lab --prefix {prefix} down") from error
     nodes = {node: Process(*identity) for node, identity in data["nodes"].items()}
     return LabState(Plan.from_json(data["plan"]), nodes, data["cuts"])
 

@@ -4,9 +4,9 @@
                                      (bridge "heart0") ══ heart0
                                      (bridge "heart1") ══ heart1
 
-Every node's frames for the cluster MAC must reach all nodes and nobody else. A Linux bridge cannot pin a multicast MAC to
-ports for IP frames, so the flag mcast_flood is off on all other ports, and IGMP snooping is off: with snooping on and a
-querier about, the frames would reach nobody (docs/network.md). With mcast_flood off the router hears no neighbour
+Every node's frames for the cluster MAC must reach all nodes and nobody else. A Linux bridge cannot pin a multicast MAC
+to ports for IP frames, so the flag mcast_flood is off on all other ports, and IGMP snooping is off: with snooping on
+and a querier about, the frames would reach nobody (docs/network.md). With mcast_flood off the router hears no neighbour
 solicitation either, hence the nodes' static neighbour entry for it.
 """
 
@@ -37,6 +37,7 @@ class Plan:
     weights: dict = field(default_factory=dict)   # node name -> weight of all VIPs
     build: str = "build"
     relaisd: str = "yes"                          # "no": corosync by itself, without relaisd
+    key: str = ""                                 # cluster key, 64 hex digits; empty: a random one
 
     def to_json(self):
         return asdict(self)
@@ -54,6 +55,8 @@ class Plan:
             found.append(f"{self.nodes} nodes: a lab has 1 to {MAX_NODES}")
         if self.timing not in PRESETS:
             found.append(f"timing '{self.timing}' is none of {', '.join(PRESETS)}")
+        if self.key and not re.fullmatch(r"[0-9a-f]{64}", self.key):
+            found.append("the key must be 64 hex digits")
         for name, weight in self.weights.items():
             if name not in self.node_names():
                 found.append(f"weight for '{name}': the nodes are {', '.join(self.node_names())}")

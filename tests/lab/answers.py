@@ -17,8 +17,8 @@ class AnswerCount:
         self.path = path
         netns = cluster.plan.netns("client")
         self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{netns}", "--", "tcpdump", "-i", "eth0", "-n", "-U", "-Z", "root", "-B", "8192",
-             "-s", "128", "-w", path, SYN_ACK], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            ["nsenter", f"--net=/run/netns/{netns}", "--", "tcpdump", "-i", "eth0", "-n", "-U", "-Z", "root",
+             "-B", "8192", "-s", "128", "-w", path, SYN_ACK], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "listening on" in line:

@@ -86,7 +86,8 @@ def main():
     bad = 0
     for preset in topology.PRESETS if arguments.preset == "all" else (arguments.preset,):
         try:
-            findings = run_quiet(Cluster.fitting(Need(timing=preset, fresh="yes")), arguments.minutes * 60, arguments.burners)
+            cluster = Cluster.fitting(Need(timing=preset, fresh="yes"))
+            findings = run_quiet(cluster, arguments.minutes * 60, arguments.burners)
         finally:
             lab.down(arguments.prefix)
         print(f"{preset}: {arguments.minutes:g} quiet minutes, {arguments.burners} CPU burners: "

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs lab scenarios: run.py crash_fast sharing …; without names all of them. Needs root.
 
-A lab that a scenario leaves healthy is used again by the next one; --keep leaves it for the next call, and --down ends it.
-Exit code 77 means skipped: the machine lacks what the lab needs.
+A lab that a scenario leaves healthy is used again by the next one; --keep leaves it for the next call, and --down ends
+it. Exit code 77 means skipped: the machine lacks what the lab needs.
 """
 
 import argparse

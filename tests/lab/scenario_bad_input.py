@@ -43,7 +43,8 @@ class Garbage(Scenario):
         path = nodes.path_in_node(self.cluster.state, "n1", SOCKET_IN_NODE)
         generator = random.Random(1)
         heads = [b"GET /v1/status HTTP/1.1\r\n", b"POST /v1/drain HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n{",
-                 b"POST /v1/drain HTTP/1.1\r\nContent-Length: 9\r\n\r\n{\"node\":1", b"\x16\x03\x01\x02", b"", b"GET " + b"/" * 70000]
+                 b"POST /v1/drain HTTP/1.1\r\nContent-Length: 9\r\n\r\n{\"node\":1", b"\x16\x03\x01\x02", b"",
+                 b"GET " + b"/" * 70000]
         idle = [send_raw(path, b"") for _ in range(20)]
         for index in range(200):
             send_raw(path, generator.choice(heads) + generator.randbytes(generator.choice((0, 3, 500)))).close()
@@ -66,8 +67,8 @@ def send_raw(path, data):
 
 
 class SickNodeScenario(Scenario):
-    """relaisd of one node is held down, started by hand in bad surroundings, and released again. Clients of the other two
-    must notice nothing of it."""
+    """relaisd of one node is held down, started by hand in bad surroundings, and released again. Clients of the other
+    two must notice nothing of it."""
 
     timeout_s = 150
 

@@ -26,8 +26,8 @@ class LabScenario(Scenario):
 
     def lab(self, prefix, *words):
         """(exit code, output and errors) of a lab command."""
-        done = subprocess.run([LAB, "--prefix", prefix, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              check=False, timeout=90)
+        done = subprocess.run([LAB, "--prefix", prefix, *words], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, timeout=90)
         return done.returncode, done.stdout
 
     def up(self, prefix, *words):

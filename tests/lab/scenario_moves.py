@@ -65,7 +65,8 @@ class CrashScenario(Scenario):
               f"{sum(move['flows_lost'] for move in moves)}, probe: {report.total['long']['broken']}")
         self.assertLessEqual(abs(told_ms - seen_ms), 100, "receipts and probe differ about the outage")
         lost = sum(move["flows_lost"] for move in moves)
-        self.assertLessEqual(abs(lost - report.total["long"]["broken"]), 4, "receipts and probe differ about lost flows")
+        self.assertLessEqual(abs(lost - report.total["long"]["broken"]), 4,
+                             "receipts and probe differ about lost flows")
 
 
 class CrashFast(CrashScenario):
@@ -128,7 +129,8 @@ class Drain(Scenario):
         time.sleep(0.2)
         run.phase("drained")
         time.sleep(4)
-        self.assertGreater(self.cluster.status("n3")["nodes"][2]["connections"], 0, "leftovers stay on the drained node")
+        self.assertGreater(self.cluster.status("n3")["nodes"][2]["connections"], 0,
+                           "leftovers stay on the drained node")
         run.phase("resume")
         self.order("resume")
         wait_until(lambda: self.cluster.shares("n1")["n3"] >= 85 and not self.cluster.status("n1")["moves"], 15,

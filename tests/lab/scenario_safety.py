@@ -1,4 +1,5 @@
-"""Partitions, freezes and lost packets: never two answers, never none for long, and ICMP errors go to the right node."""
+"""Partitions, freezes and lost packets: never two answers, never none for long, and ICMP errors go to the right
+node."""
 
 import os
 import time
@@ -84,8 +85,8 @@ class Freeze(Scenario):
 
 
 class PathMtu(Scenario):
-    """The router's link towards the clients becomes narrow: its ICMP errors go to the cluster MAC, and must reach the one
-    node that has the connection."""
+    """The router's link towards the clients becomes narrow: its ICMP errors go to the cluster MAC, and must reach the
+    one node that has the connection."""
 
     name = "path_mtu"
     MTU = 1400
@@ -110,7 +111,8 @@ class PathMtu(Scenario):
             (owner,) = found
             for node in self.cluster.running():
                 learnt = f"mtu {self.MTU}" in self.cluster.execute(node, ["ip", "route", "get", address, "from", vip])
-                self.assertEqual(learnt, node == owner, f"{address} is served by {owner}; path MTU known on {node}: {learnt}")
+                self.assertEqual(learnt, node == owner,
+                                 f"{address} is served by {owner}; path MTU known on {node}: {learnt}")
                 checked += 1
         self.assertGreaterEqual(checked, 30)
 

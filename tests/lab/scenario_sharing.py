@@ -38,7 +38,7 @@ class SharingScenario(Scenario):
         for node, weight in self.weights.items():
             share = ADDRESSES * weight / sum(self.weights.values())
             self.assertLessEqual(abs(counts.get(node, 0) - share), 0.2 * share,
-                                 f"IPv{family}: {node} answers {counts.get(node, 0)} addresses, its share is {share:.0f}")
+                                 f"IPv{family}: {node} answers {counts.get(node, 0)} addresses, not {share:.0f}")
 
     def check_who(self, report):
         """`relais who` names the node that answered."""
