@@ -40,8 +40,9 @@ def parse_nets(text):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(prog="lab/lab", description="A relais cluster on virtual networks of this machine.",
-                                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="lab/lab", epilog=EPILOG,
+                                     description="A relais cluster on virtual networks of this machine.",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prefix", default="relais", help="name of the lab; several can run side by side")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
