@@ -59,7 +59,9 @@ Result<void> add_addresses(const config::Cluster& config, const netfilter::Link&
 }  // namespace
 
 std::string pin_directory_of(const std::string& interface) {
-  return std::string(netfilter::kBpfFileSystem) + "/relais/" + interface;
+  std::string name = interface;
+  std::ranges::replace(name, '.', '_');   // the BPF file system refuses dots; VLAN interfaces have one
+  return std::string(netfilter::kBpfFileSystem) + "/relais/" + name;
 }
 
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key) {

@@ -10,6 +10,7 @@
 
 namespace relais::node {
 
+// Where the data plane of an interface is pinned.
 std::string pin_directory_of(const std::string& interface);
 
 // Attaches the data plane first and puts the addresses on the interface then, so that the stack never answers for a VIP
