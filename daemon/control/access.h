@@ -1,5 +1,5 @@
-// Who may use the control socket. The file's mode (0660, group relais) keeps others out already; this is the second lock,
-// which holds where a mode was changed or the socket was passed on.
+// Who may use the control socket. The file's mode (0660, group relais) keeps others out already; this is the second
+// lock, which holds where a mode was changed or the socket was passed on.
 #pragma once
 
 #include "base/result.h"

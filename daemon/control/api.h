@@ -1,5 +1,5 @@
-// What the control API says: plain values, the contract between relaisd and everything that asks it. json.h turns them into
-// JSON and back; docs/control-api.md describes them. Units are in the names. Fields may be added, never renamed.
+// What the control API says: plain values, the contract between relaisd and everything that asks it. json.h turns them
+// into JSON and back; docs/control-api.md describes them. Units are in the names. Fields may be added, never renamed.
 #pragma once
 
 #include <cstdint>

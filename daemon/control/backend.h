@@ -1,5 +1,5 @@
-// What the control API needs of the daemon: the seam between the HTTP server and everything behind it. All calls come from
-// the one io_context's thread and must not block.
+// What the control API needs of the daemon: the seam between the HTTP server and everything behind it. All calls come
+// from the one io_context's thread and must not block.
 #pragma once
 
 #include "base/address.h"
@@ -23,8 +23,9 @@ class Backend {
   // See EventLog::events_after(). After an event was added the owner calls Server::notify_events().
   virtual EventList events_after(std::uint64_t id) = 0;
   virtual ReceiptList receipts() = 0;
-  // Sends the order to the cluster; success means that it was sent, not that it is finished. The server has checked that
-  // `node` is not empty and that `weight` is there exactly for OrderKind::weight; names are the backend's to check.
+  // Sends the order to the cluster; success means that it was sent, not that it is finished. The server has checked
+  // that `node` is not empty and that `weight` is there exactly for OrderKind::weight; names are the backend's to
+  // check.
   virtual Result<void> carry_out(OrderKind kind, const Order& order) = 0;
   // The canonical TOML text of the configuration in use.
   virtual std::string configuration() = 0;

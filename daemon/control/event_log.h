@@ -1,5 +1,5 @@
-// What happened on this node since relaisd started: a bounded memory of events and receipts, and totals that never shrink.
-// Pure: time comes with the records.
+// What happened on this node since relaisd started: a bounded memory of events and receipts, and totals that never
+// shrink. Pure: time comes with the records.
 #pragma once
 
 #include "daemon/control/api.h"
@@ -22,14 +22,14 @@ class EventLog {
   EventLog() = default;
   explicit EventLog(Bounds bounds) : bounds_(bounds) {}
 
-  // Keeps the event under the next id, which it returns; the record's own id is ignored. Ids begin with 1. The oldest event
-  // is forgotten when the bound is reached.
+  // Keeps the event under the next id, which it returns; the record's own id is ignored. Ids begin with 1. The oldest
+  // event is forgotten when the bound is reached.
   std::uint64_t add(EventRecord event);
   // Keeps the receipt; the oldest is forgotten when the bound is reached.
   void add(ReceiptRecord receipt);
 
-  // The events that are newer than `id`, oldest first. An id that this log has not given yet was given by an earlier run of
-  // relaisd: everything is newer than that.
+  // The events that are newer than `id`, oldest first. An id that this log has not given yet was given by an earlier
+  // run of relaisd: everything is newer than that.
   EventList events_after(std::uint64_t id) const;
   // All receipts, oldest first.
   ReceiptList receipts() const;

@@ -22,8 +22,8 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::string allow;  // the Allow header of a 405; empty: none
-  // Long poll: not zero if there is nothing yet. The server then asks again when an event comes, at the latest after this
-  // time, and sends whatever the answer is at the end.
+  // Long poll: not zero if there is nothing yet. The server then asks again when an event comes, at the latest after
+  // this time, and sends whatever the answer is at the end.
   std::chrono::milliseconds may_wait{};
   bool operator==(const Response&) const = default;
 };

@@ -251,7 +251,9 @@ class Reader {
 
   void read(const Json& json, const std::string& path, std::map<std::string, std::uint64_t>& values) {
     if (!json.is_object()) return fail(path, "an object", json);
-    for (const auto& [name, value] : json.items()) read(value, path + "." + name, values[name]);
+    for (const auto& [name, value] : json.items()) {
+      read(value, std::string(path).append(".").append(name), values[name]);
+    }
   }
 
   template <class T>
@@ -275,7 +277,8 @@ class Reader {
   std::optional<Error>& error_;
 };
 
-// True if brackets nest deeper than kMaxJsonDepth; looked at before parsing, so that no text can make the parser's tree deep.
+// True if brackets nest deeper than kMaxJsonDepth; looked at before parsing, so that no text can make the parser's tree
+// deep.
 bool is_too_deep(std::string_view text) {
   std::size_t depth = 0;
   bool in_string = false;

@@ -1,8 +1,8 @@
 // The control API's values as JSON text and back: the one place that knows how api.h looks on the wire.
 //
-// Writing never fails; bytes that are not UTF-8 are replaced. Reading is strict on types and ranges, ignores fields that it
-// does not know (a newer peer may send more), and leaves a field that is absent or null at its default. An error names the
-// field: "vips[0].buckets[17].owner: expected an integer from 0 to 4294967295, found a string".
+// Writing never fails; bytes that are not UTF-8 are replaced. Reading is strict on types and ranges, ignores fields
+// that it does not know (a newer peer may send more), and leaves a field that is absent or null at its default. An
+// error names the field: "vips[0].buckets[17].owner: expected an integer from 0 to 4294967295, found a string".
 #pragma once
 
 #include "base/result.h"

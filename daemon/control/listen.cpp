@@ -1,5 +1,5 @@
-// Listening sockets. The lock decides between two daemons that start at the same time: without it both could find the same
-// stale file, and the second would remove the first one's fresh socket.
+// Listening sockets. The lock decides between two daemons that start at the same time: without it both could find the
+// same stale file, and the second would remove the first one's fresh socket.
 #include "daemon/control/listen.h"
 
 #include "base/address.h"

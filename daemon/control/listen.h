@@ -15,8 +15,8 @@ namespace relais::control {
 // A listening control socket. Its file and its lock live as long as it does.
 class ControlSocket {
  public:
-  // Creates the directory if need be, takes the lock file "<path>.lock", removes a socket file that nobody listens on, and
-  // listens. The file has mode 0660 and belongs to `group` if there is one; nobody can connect before that is so.
+  // Creates the directory if need be, takes the lock file "<path>.lock", removes a socket file that nobody listens on,
+  // and listens. The file has mode 0660 and belongs to `group` if there is one; nobody can connect before that is so.
   // Errors: "relaisd runs already" if someone listens or has the lock; the path is too long, not absolute or no socket.
   static Result<ControlSocket> open(std::string path, std::optional<gid_t> group);
 

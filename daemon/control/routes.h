@@ -1,4 +1,5 @@
-// Which request gets which answer: the control API's paths and the metrics path. No sockets; docs/control-api.md describes it.
+// Which request gets which answer: the control API's paths and the metrics path. No sockets; docs/control-api.md
+// describes it.
 #pragma once
 
 #include "daemon/control/backend.h"

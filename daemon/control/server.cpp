@@ -1,6 +1,6 @@
-// The server's coroutines. One accepts; each connection has one that reads a request, asks the site (routes.h) for the answer
-// and writes it, until the client or a deadline ends it. All of them hold the Service, so they may outlive the Server; after
-// stop() they only run to their end.
+// The server's coroutines. One accepts; each connection has one that reads a request, asks the site (routes.h) for the
+// answer and writes it, until the client or a deadline ends it. All of them hold the Service, so they may outlive the
+// Server; after stop() they only run to their end.
 #include "daemon/control/server.h"
 
 #include "base/unique_fd.h"
@@ -47,8 +47,8 @@ constexpr std::chrono::milliseconds kPauseWithoutFiles{100};  // no descriptor i
 struct Session;
 using Sessions = std::set<Session*>;
 
-// One connection. It is in `all` for as long as it exists. It shares that list because nothing says whether a coroutine that
-// an io_context destroys gives up the Service or the Session first.
+// One connection. It is in `all` for as long as it exists. It shares that list because nothing says whether a coroutine
+// that an io_context destroys gives up the Service or the Session first.
 struct Session {
   Session(std::shared_ptr<Sessions> list, stream_protocol::socket socket, Access peer_access)
       : all(std::move(list)), stream(std::move(socket)), wake(stream.get_executor()), access(peer_access) {
@@ -288,7 +288,8 @@ asio::awaitable<Response> Server::Service::answer(Session& session, const Reques
   co_return response;
 }
 
-// Waits until notify_events(), the deadline, or a sign of life from the client: it has gone, or it wants something else.
+// Waits until notify_events(), the deadline, or a sign of life from the client: it has gone, or it wants something
+// else.
 asio::awaitable<Server::Service::Woken> Server::Service::wait_for_event(Session& session, SteadyTime deadline) {
   using namespace asio::experimental::awaitable_operators;
   session.wake.expires_at(deadline);

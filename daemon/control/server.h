@@ -1,9 +1,9 @@
 // The HTTP/1.1 server of relaisd: the control API on a Unix socket, and the metrics on a TCP address. It lives on the
 // daemon's one io_context and uses no other thread.
 //
-// Whatever a client does, it costs the daemon at most one of a bounded number of connections for a bounded time: a request
-// has to be complete, and an answer taken, before a deadline; a request that is no HTTP is answered 400 and the connection
-// closed. Requests that were sent without waiting for answers (pipelining) are answered in their order.
+// Whatever a client does, it costs the daemon at most one of a bounded number of connections for a bounded time: a
+// request has to be complete, and an answer taken, before a deadline; a request that is no HTTP is answered 400 and the
+// connection closed. Requests that were sent without waiting for answers (pipelining) are answered in their order.
 #pragma once
 
 #include "base/result.h"
@@ -52,8 +52,8 @@ struct MetricsSettings {
 
 class Server {
  public:
-  // Listens on the control socket (see ControlSocket::open() for the errors) and serves `backend`, which must outlive the
-  // server, as `io` must.
+  // Listens on the control socket (see ControlSocket::open() for the errors) and serves `backend`, which must outlive
+  // the server, as `io` must.
   static Result<Server> open_control(boost::asio::io_context& io, Backend& backend, ControlSettings settings);
   // The same with a socket that is open already. A daemon that opens it before it touches anything else of the machine
   // refuses to run beside another one in time; clients that come before this call wait.
@@ -68,8 +68,8 @@ class Server {
 
   // An event was added: answers the clients that wait for one.
   void notify_events();
-  // Closes the listening socket (and removes its file) and every connection; the io_context has no work of ours left after
-  // its next turns. Neither the backend nor `render` is called again. May be called twice.
+  // Closes the listening socket (and removes its file) and every connection; the io_context has no work of ours left
+  // after its next turns. Neither the backend nor `render` is called again. May be called twice.
   void stop();
   // Where it listens: the socket's path, or "127.0.0.1:9460" with the real port.
   const std::string& address() const;

@@ -1,5 +1,5 @@
-// Metric families and their names. A family is built afresh for every scrape, so no state can go stale: what is not in the
-// input is not in the text.
+// Metric families and their names. A family is built afresh for every scrape, so no state can go stale: what is not in
+// the input is not in the text.
 #include "daemon/metrics/metrics.h"
 
 #include <prometheus/metric_family.h>

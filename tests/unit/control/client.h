@@ -1,4 +1,5 @@
-// A plain blocking client for the server's tests: it can be slow, rude and half-finished. Reads give up after ten seconds.
+// A plain blocking client for the server's tests: it can be slow, rude and half-finished. Reads give up after ten
+// seconds.
 #pragma once
 
 #include "base/unique_fd.h"

@@ -1,5 +1,5 @@
-// A real server on a real Unix socket in a temporary directory, on a thread of its own. Each test ends with stop(), and the
-// thread ends only if stop() has left no work behind: a leak is a test that hangs.
+// A real server on a real Unix socket in a temporary directory, on a thread of its own. Each test ends with stop(), and
+// the thread ends only if stop() has left no work behind: a leak is a test that hangs.
 #pragma once
 
 #include "daemon/control/server.h"
