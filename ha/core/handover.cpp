@@ -174,8 +174,8 @@ void Machine::apply_founding_plan() {
     for (std::size_t i = 0; i < kBuckets; ++i) {
       table[i].owner = plan.owner[i];
       table[i].standby = plan.standby[i];
+      if (plan.owner[i] == kNoNode) continue;   // nobody has any weight
       table[i].leftovers.erase(plan.owner[i]);
-      if (plan.owner[i] == kNoNode) continue;
       table[i].move = book.enter({.from = kNoNode, .to = plan.owner[i], .phase = MovePhase::claiming});
     }
   }

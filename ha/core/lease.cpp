@@ -61,6 +61,26 @@ void Machine::heartbeat_if_due() {
   state.next_heartbeat_at = std::max(state.next_heartbeat_at + timing.heartbeat, now + timing.heartbeat / 2);
 }
 
+// What `node` says about others' heartbeats. Without this, a heartbeat that came late (it was still on its way to some when
+// its sender died) would put the fence off, although it has earned its sender nothing.
+void Machine::note_acknowledgements(NodeId node, const Heartbeat& heartbeat) {
+  for (const Heartbeat::Ack& ack : heartbeat.acks) {
+    const auto entry = state.heard.find(ack.node);
+    if (entry == state.heard.end() || ack.node == node) continue;
+    Heard& heard = entry->second;
+    heard.acked = std::max(heard.acked, ack.sequence);
+    auto& delivered = heard.delivered;
+    while (delivered.size() > 1 && delivered[1].sequence <= heard.acked) delivered.pop_front();
+  }
+}
+
+// For a node that left alone: whoever could have acknowledged its heartbeats is still here, and what they said in the last view
+// has been delivered here too. A heartbeat that nobody had acknowledged by then has renewed no lease.
+void Machine::discount_unacknowledged(NodeId node) {
+  const auto heard = state.heard.find(node);
+  if (heard != state.heard.end()) heard->second.at = heard->second.delivered.front().at;
+}
+
 void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   const auto record = cluster().nodes.find(from);
   if (record == cluster().nodes.end()) return;
@@ -69,13 +89,15 @@ void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
 }
 
 void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
-  if (!heartbeat.members.empty() && from != self()) state.members_seen = true;
+  if (!heartbeat.members.empty()) state.members_heard.insert(from);
   if (!is_member()) return;
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (!cluster().members.contains(from)) {
     // Two memberships met (both sides of a cut were allowed to go on): the one without the lowest node asks for the state.
-    if (!heartbeat.members.empty() && heartbeat.members.lowest() < cluster().members.lowest()) {
+    // Common members are no such case: the sender was removed in this view, and has not processed that yet.
+    const bool is_another = !heartbeat.members.empty() && (heartbeat.members & cluster().members).empty();
+    if (is_another && heartbeat.members.lowest() < cluster().members.lowest()) {
       report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
       become_joining();
     }
@@ -83,6 +105,8 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   } else {
     Heard& heard = state.heard[from];
     heard.at = now;
+    heard.delivered.push_back({.sequence = heartbeat.sequence, .at = now});
+    if (heard.delivered[0].at + state.settings.timing.lease < now) heard.delivered.pop_front();
     for (const Heartbeat::Ack& ack : heartbeat.acks) {
       // A number that was not sent yet is an answer to a former life of this daemon.
       if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
@@ -91,9 +115,10 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
     heard.in_view = true;
     state.suspected_at.erase(from);
   }
+  note_acknowledgements(from, heartbeat);
   const std::uint64_t sequence = acknowledged(state);
   const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
-                                   [&](const SentHeartbeat& sent) { return sent.sequence <= sequence; });
+                                   [&](const NumberedHeartbeat& sent) { return sent.sequence <= sequence; });
   if (newest == state.sent.rend()) return;
   const Instant until = newest->at + state.settings.timing.lease;
   if (until <= state.lease_until) return;

@@ -66,6 +66,17 @@ void Machine::strip_leftovers(NodeId node) {
   }
 }
 
+// The connections that a node brings with it when it becomes a member.
+void Machine::apply_leftovers(NodeId node, const Hello& hello) {
+  strip_leftovers(node);
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      Bucket& bucket = cluster().vips[vip][i];
+      if (hello.leftovers[vip][i] && bucket.owner != node) bucket.leftovers.insert(node);
+    }
+  }
+}
+
 void Machine::apply_cleared(NodeId from, const Cleared& cleared) {
   if (cleared.vip.value() >= vip_count()) return;
   BucketTable& table = cluster().vips[cleared.vip.value()];

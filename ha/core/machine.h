@@ -44,7 +44,9 @@ struct Machine {
   void apply_hello(NodeId from);
   void apply_acceptance(const Snapshot& snapshot);
   void apply_member(NodeId node, const Hello& hello);
+  void on_snapshot(const Snapshot& snapshot);
   void install_snapshot(const Snapshot& snapshot);
+  void on_founding(const Snapshot& snapshot);
   void install_founding(const Snapshot& snapshot);
   void begin_membership();
   void say_hello_if_due();
@@ -58,6 +60,8 @@ struct Machine {
   void heartbeat_if_due();
   void apply_heartbeat(NodeId from, const Heartbeat& heartbeat);
   void on_heartbeat(NodeId from, const Heartbeat& heartbeat);
+  void note_acknowledgements(NodeId node, const Heartbeat& heartbeat);
+  void discount_unacknowledged(NodeId node);
   void revoke_lease();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
@@ -81,6 +85,7 @@ struct Machine {
   // leftovers.cpp
   void on_flows(const FlowsCounted& counted);
   std::uint32_t flows_of_move(Epoch epoch) const;
+  void apply_leftovers(NodeId node, const Hello& hello);
   void strip_leftovers(NodeId node);
   void apply_cleared(NodeId from, const Cleared& cleared);
   void apply_grace_over(const GraceOver& over);

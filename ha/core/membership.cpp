@@ -37,6 +37,12 @@ std::string_view removal_kind(Cause cause) {
   return "declared-dead";
 }
 
+Heard heard_since(Instant now) { return Heard{.at = now, .delivered = {{.sequence = 0, .at = now}}}; }
+
+bool answers(const Snapshot& snapshot, const Hello& hello) {
+  return snapshot.incarnation == hello.incarnation && snapshot.attempt == hello.attempt;
+}
+
 // The founder's proposal: the last known state if there is one (who is drained, who owned what), weights as configured.
 Cluster founding_cluster(const State& state) {
   Cluster cluster = state.cluster;
@@ -69,7 +75,7 @@ void Machine::on_view(const ViewChanged& view) {
   state.view_since = now;
   state.hellos.clear();
   state.log.reset();
-  state.members_seen = false;
+  state.members_heard = NodeSet{};
   state.next_founding_at = Instant{};
   state.next_heartbeat_at = now;
   for (auto& [node, heard] : state.heard) heard.in_view = false;
@@ -84,6 +90,7 @@ void Machine::on_view(const ViewChanged& view) {
     return become_joining();
   }
   const NodeSet gone = cluster().members - continuing;
+  if (gone.size() == 1) discount_unacknowledged(gone.lowest());
   for (const NodeId node : gone) apply_removal(node, cause_of_leaving(view, node));
   if (!gone.empty()) apply_plan(cause_of_leaving(view, gone.lowest()));
   speak_for_moves();
@@ -132,6 +139,7 @@ void Machine::say_hello_if_due() {
 
 void Machine::on_hello(NodeId from, const Hello& hello) {
   state.hellos[from] = hello;
+  state.members_heard.erase(from);
   if (hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            "node " + std::to_string(from.value()) + " has another configuration than node " +
@@ -169,9 +177,10 @@ void Machine::apply_acceptance(const Snapshot& snapshot) {
   const NodeId node = snapshot.for_node;
   const auto hello = state.hellos.find(node);
   if (node == kNoNode || hello == state.hellos.end() || cluster().members.contains(node)) return;
-  if (hello->second.incarnation != snapshot.incarnation || hello->second.attempt != snapshot.attempt) return;
+  if (!answers(snapshot, hello->second)) return;
   advance_epoch();
   apply_member(node, hello->second);
+  apply_leftovers(node, hello->second);
   if (node == self()) begin_membership();
   apply_plan(Cause::joined);
 }
@@ -185,16 +194,9 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
-  strip_leftovers(node);
-  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
-    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
-      Bucket& entry = cluster().vips[vip][bucket];
-      if (hello.leftovers[vip][bucket] && entry.owner != node) entry.leftovers.insert(node);
-    }
-  }
   state.fence_until.erase(node);
   state.grace_until.erase(node);
-  if (node != self()) state.heard[node] = Heard{.at = now};
+  if (node != self()) state.heard[node] = heard_since(now);
   report(Severity::info, "joined", node, "node " + std::to_string(node.value()) + " is a member of the cluster");
 }
 
@@ -205,19 +207,21 @@ void Machine::begin_membership() {
   state.next_heartbeat_at = now;
   state.self_delivered = 0;
   for (const NodeId node : cluster().members) {
-    if (node != self()) state.heard[node] = Heard{.at = now};
+    if (node != self()) state.heard[node] = heard_since(now);
   }
   for (const auto& [epoch, move] : cluster().moves) state.move_started[epoch] = now;
   fence_all_outside();
 }
 
+void Machine::on_snapshot(const Snapshot& snapshot) {
+  if (snapshot.for_node == kNoNode) return on_founding(snapshot);
+  const auto hello = state.hellos.find(snapshot.for_node);
+  if (hello != state.hellos.end() && answers(snapshot, hello->second)) state.members_heard.insert(snapshot.for_node);
+}
+
 void Machine::install_snapshot(const Snapshot& snapshot) {
-  if (snapshot.for_node == kNoNode) return install_founding(snapshot);
   const auto hello = state.hellos.find(self());
-  if (!state.log || hello == state.hellos.end() || hello->second.incarnation != snapshot.incarnation ||
-      hello->second.attempt != snapshot.attempt) {
-    return;
-  }
+  if (!state.log || hello == state.hellos.end() || !answers(snapshot, hello->second)) return;
   if (snapshot.cluster.vips.size() != vip_count()) return;
   const std::vector<Delivered> missed = std::move(*state.log);
   state.log.reset();
@@ -227,7 +231,7 @@ void Machine::install_snapshot(const Snapshot& snapshot) {
 }
 
 void Machine::form_if_due() {
-  if (state.role != Role::joining || state.members_seen || now < state.next_founding_at) return;
+  if (state.role != Role::joining || !state.members_heard.empty() || now < state.next_founding_at) return;
   if (founder(state.hellos, vip_count()) != self()) return;
   const bool all_said_hello = std::ranges::all_of(state.view.members, [&](NodeId node) { return state.hellos.contains(node); });
   if (!all_said_hello && now < state.view_since + 3 * state.settings.timing.hello_retry) return;
@@ -239,15 +243,24 @@ void Machine::form_if_due() {
   multicast(Snapshot{.for_node = kNoNode, .forming = members, .cluster = founding_cluster(state)});
 }
 
-void Machine::install_founding(const Snapshot& snapshot) {
-  const bool usable = snapshot.cluster.vips.size() == vip_count() && (snapshot.forming - state.view.members).empty() &&
+// At the founding's place in the stream everybody decides alike. A member that has been silent in this view (frozen) yields: what
+// it still holds is over before the founders claim, and it cannot renew, because who has seen the founding does not acknowledge.
+void Machine::on_founding(const Snapshot& snapshot) {
+  const bool usable = state.members_heard.empty() && snapshot.cluster.vips.size() == vip_count() &&
+                      (snapshot.forming - state.view.members).empty() &&
                       std::ranges::all_of(snapshot.forming, [&](NodeId node) { return state.hellos.contains(node); });
   if (!usable) return;
-  if (!snapshot.forming.contains(self())) {
-    state.members_seen = true;
-    state.next_hello_at = now;
-    return;
+  state.members_heard = snapshot.forming;
+  if (is_member()) {
+    report(Severity::warning, "yielded", self(), "the others have founded the cluster anew: asking them for the state");
+    become_joining();
   }
+  if (state.role != Role::joining) return;
+  state.next_hello_at = now;
+  if (snapshot.forming.contains(self())) install_founding(snapshot);
+}
+
+void Machine::install_founding(const Snapshot& snapshot) {
   cluster() = snapshot.cluster;
   advance_epoch();
   for (BucketTable& table : cluster().vips) {
@@ -255,6 +268,7 @@ void Machine::install_founding(const Snapshot& snapshot) {
   }
   for (const NodeId node : snapshot.forming) apply_member(node, state.hellos.at(node));
   apply_founding_plan();
+  for (const NodeId node : snapshot.forming) apply_leftovers(node, state.hellos.at(node));   // the plan says what is left over
   begin_membership();
 }
 

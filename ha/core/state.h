@@ -40,18 +40,21 @@ enum class Role : std::uint8_t {
   stopping,  // orderly stop under way
 };
 
+struct NumberedHeartbeat {
+  std::uint64_t sequence = 0;
+  Instant at{};                     // own: sent; others': delivered here
+  bool operator==(const NumberedHeartbeat&) const = default;
+};
+
 // What this node heard from a member in this membership; local, unlike NodeRecord.
 struct Heard {
   Instant at{};                     // when its last heartbeat (or its acceptance) was delivered here
   std::uint64_t acked_mine = 0;     // the highest own heartbeat that it says it has
   bool in_view = false;             // a heartbeat of it has been delivered in this view
+  std::uint64_t acked = 0;          // the highest of its heartbeats that any other member has acknowledged
+  // Its heartbeats from the last acknowledged one on, the newest last; begins with its acceptance, as number 0.
+  std::deque<NumberedHeartbeat> delivered;
   bool operator==(const Heard&) const = default;
-};
-
-struct SentHeartbeat {
-  std::uint64_t sequence = 0;
-  Instant at{};
-  bool operator==(const SentHeartbeat&) const = default;
 };
 
 struct State {
@@ -65,7 +68,7 @@ struct State {
   // Heartbeats and lease.
   std::uint64_t next_sequence = 1;
   Instant next_heartbeat_at{};
-  std::deque<SentHeartbeat> sent;         // newest last; what is older than the lease is dropped
+  std::deque<NumberedHeartbeat> sent;     // newest last; what is older than the lease is dropped
   std::uint64_t self_delivered = 0;       // sequence of the last own heartbeat that came back
   std::map<NodeId, Heard> heard;          // members other than this node
   std::map<NodeId, Instant> suspected_at; // when this node last said so
@@ -80,7 +83,9 @@ struct State {
   std::uint32_t hello_attempt = 0;
   std::map<NodeId, Hello> hellos;         // delivered in this view
   Instant next_founding_at{};             // do not propose to found a cluster more often than that
-  bool members_seen = false;              // a member of a cluster was heard in this view: do not form another one
+  // Who is a member of a cluster, as this view's stream says: heartbeats, hellos and snapshots. Equal on all nodes of the view,
+  // members or not. As long as there is one, nobody forms another cluster.
+  NodeSet members_heard;
   std::optional<std::vector<Delivered>> log;   // since our own last hello was delivered, to replay after the snapshot
 
   // Own data plane and connections.

@@ -29,10 +29,10 @@ bool survives_view_change(const Body& body) {
   return std::holds_alternative<SetDrained>(body) || std::holds_alternative<SetWeight>(body);
 }
 
-// The state that `self` is waiting for, or the founding of a cluster.
+// The state that `self` is waiting for.
 bool is_for_joiner(const Body& body, NodeId self) {
   const auto* snapshot = std::get_if<Snapshot>(&body);
-  return snapshot != nullptr && (snapshot->for_node == self || snapshot->for_node == kNoNode);
+  return snapshot != nullptr && snapshot->for_node == self;
 }
 
 bool is_hello_of(const Delivered& delivered, NodeId node) {
@@ -74,6 +74,7 @@ void Machine::on_delivered(const Delivered& delivered) {
   if (delivered.message.view != state.view.view && !survives_view_change(body)) return;
   if (const auto* hello = std::get_if<Hello>(&body)) on_hello(delivered.from, *hello);
   if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) on_heartbeat(delivered.from, *heartbeat);
+  if (const auto* snapshot = std::get_if<Snapshot>(&body)) on_snapshot(*snapshot);
   switch (state.role) {
     case Role::outside:
       return;
