@@ -1,0 +1,245 @@
+// The checks: see checks.h and docs/invariants.md.
+#include "tests/simulation/checks.h"
+
+#include <algorithm>
+#include <array>
+
+namespace relais::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+class Mixer {
+ public:
+  void add(std::uint64_t value) {
+    hash_ ^= value + 0x9e3779b97f4a7c15ULL;
+    hash_ *= 0xff51afd7ed558ccdULL;
+    hash_ ^= hash_ >> 32;
+  }
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  std::uint64_t hash_ = 0x2545f4914f6cdd1dULL;
+};
+
+void add_record(Mixer& mixer, const ha::NodeRecord& record) {
+  mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U));
+  for (const std::uint16_t weight : record.weights) mixer.add(weight);
+  mixer.add(record.incarnation);
+  mixer.add(record.config_hash);
+  mixer.add(record.heartbeat);
+  mixer.add(record.connections);
+}
+
+void add_move(Mixer& mixer, Epoch epoch, const ha::Move& move) {
+  mixer.add(epoch.value());
+  mixer.add((std::uint64_t{move.from.value()} << 32) + move.to.value());
+  mixer.add((static_cast<std::uint64_t>(move.cause) << 8) + static_cast<std::uint64_t>(move.phase));
+  mixer.add(move.buckets);
+  mixer.add((std::uint64_t{move.flows_kept} << 32) + move.flows_lost);
+}
+
+std::string name(const SimNode& node) { return "node " + std::to_string(node.id.value()); }
+
+// The bucket's name in messages.
+std::string bucket_name(std::size_t vip, std::size_t bucket) {
+  return "VIP " + std::to_string(vip) + " bucket " + std::to_string(bucket);
+}
+
+std::size_t first_of(const BucketMask& mask) { return mask._Find_first(); }
+
+// Owners' counts against their exact shares, within one bucket.
+std::string unbalanced(const ha::Cluster& cluster, const std::vector<std::uint64_t>& weights, std::size_t vip) {
+  std::array<std::uint64_t, kSlots> owned{};
+  for (const ha::Bucket& bucket : cluster.vips[vip]) {
+    if (bucket.owner.value() < kSlots) ++owned[bucket.owner.value()];
+  }
+  std::uint64_t total = 0;
+  for (const std::uint64_t weight : weights) total += weight;
+  for (std::size_t node = 1; node < weights.size(); ++node) {
+    const std::uint64_t scaled = kBuckets * weights[node];
+    const bool too_few = (owned[node] + 1) * total <= scaled && scaled > 0;
+    const bool too_many = owned[node] * total >= scaled + total;
+    if (total > 0 && (too_few || too_many)) {
+      return "node " + std::to_string(node) + " owns " + std::to_string(owned[node]) + " buckets of VIP " + std::to_string(vip);
+    }
+  }
+  return {};
+}
+
+std::vector<std::uint64_t> weights_of(const ha::Cluster& cluster, std::size_t vip) {
+  std::vector<std::uint64_t> all(kSlots, 0);
+  std::vector<std::uint64_t> undrained(kSlots, 0);
+  bool any = false;
+  for (const NodeId node : cluster.members) {
+    const ha::NodeRecord& record = cluster.nodes.at(node);
+    all[node.value()] = record.weights[vip];
+    undrained[node.value()] = record.drained ? 0 : record.weights[vip];
+    any = any || undrained[node.value()] > 0;
+  }
+  return any ? undrained : all;
+}
+
+std::string node_unsettled(const SimNode& node, const ha::Cluster& cluster, Duration now) {
+  for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const BucketState state = node.data_plane.states[vip][i];
+      const BucketState wanted = cluster.vips[vip][i].owner == node.id ? BucketState::serve : BucketState::foreign;
+      if (state == wanted) continue;
+      return name(node) + ": " + bucket_name(vip, i) + " is " + std::string(to_string(state));
+    }
+  }
+  return node.has_lease(now) ? std::string() : name(node) + " has no lease";
+}
+
+}  // namespace
+
+ClusterPrint print_of(const ha::Cluster& cluster) {
+  ClusterPrint print{.epoch = cluster.epoch.value(), .members = cluster.members.bits()};
+  Mixer nodes;
+  for (const auto& [id, record] : cluster.nodes) {
+    nodes.add(id.value());
+    add_record(nodes, record);
+  }
+  Mixer buckets;
+  for (const ha::BucketTable& table : cluster.vips) {
+    for (const ha::Bucket& bucket : table) {
+      buckets.add((std::uint64_t{bucket.owner.value()} << 32) + bucket.standby.value());
+      buckets.add(bucket.move.value() ^ (bucket.leftovers.bits() << 20));
+    }
+  }
+  Mixer moves;
+  for (const auto& [epoch, move] : cluster.moves) add_move(moves, epoch, move);
+  moves.add(static_cast<std::uint64_t>(cluster.cause));
+  print.nodes = nodes.value();
+  print.buckets = buckets.value();
+  print.moves = moves.value();
+  return print;
+}
+
+std::string difference(const ClusterPrint& a, const ClusterPrint& b) {
+  std::string text;
+  if (a.epoch != b.epoch) text += " epoch " + std::to_string(a.epoch) + "/" + std::to_string(b.epoch);
+  if (a.members != b.members) text += " members";
+  if (a.nodes != b.nodes) text += " node records";
+  if (a.buckets != b.buckets) text += " buckets";
+  if (a.moves != b.moves) text += " moves";
+  return text;
+}
+
+void Checks::on_data_plane(std::span<const SimNode> nodes, const SimNode& changed, Duration now) {
+  check_one_owner(nodes, changed, now);
+  check_no_resets(nodes, now);
+}
+
+void Checks::check_one_owner(std::span<const SimNode> nodes, const SimNode& changed, Duration now) {
+  if (!changed.has_lease(now)) return;
+  for (const SimNode& other : nodes) {
+    if (other.id == changed.id || !other.has_lease(now)) continue;
+    for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
+      const BucketMask both = changed.data_plane.answering[vip] & other.data_plane.answering[vip];
+      if (both.none()) continue;
+      fail("I1: " + name(changed) + " and " + name(other) + " both answer for " + std::to_string(both.count()) +
+           " buckets, first " + bucket_name(vip, first_of(both)));
+    }
+  }
+}
+
+// I5: a node that serves resets what it does not know, so nobody else may have connections there that are still owed protection.
+void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
+  // What others have said takes a moment to arrive everywhere, on a frozen node at most as long as its lease.
+  const Duration settling = plan_.timing.lease + 400ms;
+  for (const SimNode& holder : nodes) {
+    const bool owed = holder.up && holder.is_owed &&
+                      (holder.is_member && !holder.frozen ? now > holder.member_since + settling : now < holder.owed_until - 30ms);
+    if (!owed || holder.data_plane.connections.empty()) continue;
+    for (const SimNode& other : nodes) {
+      if (other.id == holder.id || !other.has_lease(now)) continue;
+      for (const auto& [id, connection] : holder.data_plane.connections) {
+        if (!other.data_plane.serving[connection.vip][connection.bucket]) continue;
+        fail("I5: " + name(other) + " serves " + bucket_name(connection.vip, connection.bucket) + " where " + name(holder) +
+             " has a connection");
+        return;
+      }
+    }
+  }
+}
+
+void Checks::on_step(const SimNode& stepped, const ha::Event& event) {
+  const ha::State& state = *stepped.daemon;
+  if (state.role != ha::Role::member) {
+    for (const BucketMask& answering : stepped.data_plane.answering) {
+      if (answering.any()) fail("I4: " + name(stepped) + " is no member and answers");
+    }
+    if (stepped.data_plane.lease != Instant{}) fail("I4: " + name(stepped) + " is no member and has a lease");
+    return;
+  }
+  const auto* delivered = std::get_if<ha::Delivered>(&event);
+  const bool is_heartbeat = delivered != nullptr && std::holds_alternative<ha::Heartbeat>(delivered->message.body);
+  const bool from_stream = delivered != nullptr || std::holds_alternative<ha::ViewChanged>(event);
+  // Most of the stream is heartbeats: of those, some are enough.
+  if (!from_stream || (is_heartbeat && stepped.position % 16 != 0)) return;
+  check_tables(stepped);
+  check_equal(stepped);
+}
+
+void Checks::check_tables(const SimNode& node) {
+  const ha::Cluster& cluster = node.daemon->cluster;
+  for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const ha::Bucket& bucket = cluster.vips[vip][i];
+      if (bucket.owner != kNoNode && bucket.owner == bucket.standby && bucket.move == Epoch{}) {
+        fail("I7: " + bucket_name(vip, i) + " has its owner as standby");
+      }
+      if (cluster.members.contains(bucket.owner) && bucket.leftovers.contains(bucket.owner)) fail("I7: " + bucket_name(vip, i) + ": the owner has leftovers");
+      if (bucket.move != Epoch{} && !cluster.moves.contains(bucket.move)) fail("I7: " + bucket_name(vip, i) + " has no such move");
+    }
+  }
+}
+
+void Checks::check_equal(const SimNode& node) {
+  const ClusterPrint print = print_of(node.daemon->cluster);
+  const auto [entry, is_new] = seen_.try_emplace(node.position, print);
+  if (is_new || entry->second == print) return;
+  fail("I6: " + name(node) + " has another state than a member before it:" + difference(entry->second, print));
+}
+
+void Checks::note_answers(std::span<const SimNode> nodes, Duration now) {
+  bool all = true;
+  for (std::size_t vip = 0; vip < plan_.vips && all; ++vip) {
+    BucketMask answered;
+    for (const SimNode& node : nodes) {
+      if (node.has_lease(now)) answered |= node.data_plane.answering[vip];
+    }
+    all = answered.all();
+  }
+  if (!all) {
+    all_answered_since_ = Duration{-1};
+    return;
+  }
+  if (all_answered_since_ < Duration{}) {
+    if (last_all_answered_ >= Duration{}) longest_gap_ = std::max(longest_gap_, now - last_all_answered_);
+    all_answered_since_ = now;
+  }
+  last_all_answered_ = now;
+}
+
+std::string Checks::unsettled(std::span<const SimNode> nodes, Duration now) {
+  NodeSet expected;
+  for (const SimNode& node : nodes) expected.insert(node.id);
+  for (const SimNode& node : nodes) {
+    if (!node.daemon) return name(node) + " has no relaisd";
+    if (node.daemon->role != ha::Role::member) return name(node) + " is no member";
+    const ha::Cluster& cluster = node.daemon->cluster;
+    if (cluster.members != expected) return name(node) + " misses members";
+    if (!cluster.moves.empty()) return name(node) + " sees moves under way";
+    for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
+      if (std::string text = unbalanced(cluster, weights_of(cluster, vip), vip); !text.empty()) return text;
+    }
+    if (std::string text = node_unsettled(node, cluster, now); !text.empty()) return text;
+  }
+  return {};
+}
+
+}  // namespace relais::simulation

@@ -1,0 +1,67 @@
+// What must hold: safety after every step, in true time, which no node knows; liveness and bounds at the end of a run.
+// Numbers are those of docs/invariants.md.
+#pragma once
+
+#include "ha/core/cluster.h"
+#include "tests/simulation/node.h"
+#include "tests/simulation/plan.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace relais::simulation {
+
+// Fingerprints of a Cluster's parts, so that a difference can be named.
+struct ClusterPrint {
+  std::uint64_t epoch = 0;
+  std::uint64_t members = 0;
+  std::uint64_t nodes = 0;
+  std::uint64_t buckets = 0;
+  std::uint64_t moves = 0;
+  bool operator==(const ClusterPrint&) const = default;
+};
+
+ClusterPrint print_of(const ha::Cluster& cluster);
+std::string difference(const ClusterPrint& a, const ClusterPrint& b);
+
+class Checks {
+ public:
+  explicit Checks(const Plan& plan) : plan_(plan) {}
+
+  // I1, I2, I5: after `changed`'s data plane got new states or a new lease.
+  void on_data_plane(std::span<const SimNode> nodes, const SimNode& changed, Duration now);
+  // I4, I6, I7: after a step of `stepped`'s core.
+  void on_step(const SimNode& stepped, const ha::Event& event);
+  // I9: notes which buckets nobody answers for.
+  void note_answers(std::span<const SimNode> nodes, Duration now);
+  // The longest time for which any bucket had nobody since the cluster first stood.
+  Duration longest_gap() const { return longest_gap_; }
+  Duration all_answered_since() const { return all_answered_since_; }
+
+  // Empty: the cluster has settled; else what is missing (I10).
+  static std::string unsettled(std::span<const SimNode> nodes, Duration now);
+
+  const std::optional<std::string>& violation() const { return violation_; }
+  void fail(std::string text) {
+    if (!violation_) violation_ = std::move(text);
+  }
+
+ private:
+  void check_one_owner(std::span<const SimNode> nodes, const SimNode& changed, Duration now);
+  void check_no_resets(std::span<const SimNode> nodes, Duration now);
+  void check_tables(const SimNode& node);
+  void check_equal(const SimNode& node);
+
+  const Plan& plan_;
+  std::unordered_map<std::uint64_t, ClusterPrint> seen_;   // by position in the stream
+  std::optional<std::string> violation_;
+  Duration all_answered_since_{-1};   // negative: not all are answered
+  Duration last_all_answered_{-1};    // negative: never yet
+  Duration longest_gap_{};
+};
+
+}  // namespace relais::simulation

@@ -1,0 +1,220 @@
+// Draws plans. Every choice is one draw of the seed's generator, in a fixed order.
+#include "tests/simulation/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace relais::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array kAllKinds{
+    FaultKind::node_crash,  FaultKind::daemon_crash,  FaultKind::daemon_crash_inside, FaultKind::daemon_freeze,
+    FaultKind::corosync_crash, FaultKind::corosync_freeze, FaultKind::cut, FaultKind::cut_one_way,
+    FaultKind::ring_stumbles, FaultKind::slow_node, FaultKind::slow_daemon, FaultKind::slow_ring,
+    FaultKind::stop, FaultKind::drain, FaultKind::weight};
+constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight};
+
+template <std::size_t N>
+FaultKind pick(Prng& prng, const std::array<FaultKind, N>& kinds) {
+  return kinds[prng.below(N)];
+}
+
+Duration draw_ms(Prng& prng, std::int64_t low, std::int64_t high) { return prng.between(low, high) * 1ms; }
+
+Kind draw_kind(Prng& prng) {
+  const std::uint64_t drawn = prng.below(10);
+  if (drawn == 0) return Kind::orderly;
+  if (drawn == 1) return Kind::crash;
+  return drawn < 5 ? Kind::single : Kind::chaos;
+}
+
+// The product's timing, with the slow parts shortened so that a run sees all of them. Chaos also draws a longer heartbeat:
+// the rules are the same, and there is less to compute.
+ha::Timing draw_timing(Prng& prng, Kind kind) {
+  constexpr std::array tokens{100ms, 200ms, 1000ms};
+  const std::size_t choices = kind == Kind::crash ? 2 : tokens.size();
+  ha::Timing timing = ha::timing_for_token(tokens[prng.below(choices)]);
+  const Duration heartbeat = kind == Kind::chaos ? 50ms : timing.heartbeat;
+  timing.heartbeat = std::max(timing.heartbeat, heartbeat);
+  timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
+  timing.silence = timing.lease + timing.guard;
+  timing.grace = draw_ms(prng, 1000, 4000);
+  timing.leftover_minimum = draw_ms(prng, 200, 600);
+  timing.drain_limit = prng.chance(200) ? draw_ms(prng, 500, 1500) : Duration::zero();
+  return timing;
+}
+
+NodePlan draw_node(Prng& prng, std::uint32_t id, std::size_t vips) {
+  NodePlan node{.id = NodeId(id)};
+  node.rate_ppm = prng.between(-500, 500);
+  node.clock_offset = 1000s + draw_ms(prng, 0, 1000000);
+  node.starts_at = prng.chance(850) ? draw_ms(prng, 0, 300) : draw_ms(prng, 300, 3000);
+  for (std::size_t vip = 0; vip < vips; ++vip) {
+    const auto odd_weight = static_cast<std::uint16_t>(prng.below(5));
+    node.weights.push_back(prng.chance(700) ? std::uint16_t{1} : odd_weight);
+  }
+  return node;
+}
+
+NodeSet draw_side(Prng& prng, std::size_t nodes) {
+  NodeSet side;
+  const std::uint64_t size = prng.chance(500) ? 1 : 1 + prng.below(std::max<std::size_t>(nodes / 2, 1));
+  while (side.size() < size) side.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(nodes))));
+  return side;
+}
+
+Duration draw_length(Prng& prng, const ha::Timing& timing) {
+  // From far below the token to far above every limit.
+  switch (prng.below(4)) {
+    case 0: return timing.token * prng.between(1, 100) / 100;
+    case 1: return timing.lease * prng.between(50, 150) / 100;
+    case 2: return draw_ms(prng, 100, 1500);
+    default: return draw_ms(prng, 1000, 5000);
+  }
+}
+
+std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
+  switch (kind) {
+    case FaultKind::slow_node: return static_cast<std::uint32_t>(prng.between(1000, 80000));
+    case FaultKind::slow_daemon: return static_cast<std::uint32_t>(prng.between(1000, 100000));
+    case FaultKind::slow_ring: return static_cast<std::uint32_t>(prng.between(1000, 40000));
+    case FaultKind::weight: return static_cast<std::uint32_t>(prng.below(5));
+    case FaultKind::daemon_crash_inside: return static_cast<std::uint32_t>(prng.below(4));
+    case FaultKind::node_crash:
+    case FaultKind::daemon_crash:
+    case FaultKind::daemon_freeze:
+    case FaultKind::corosync_crash:
+    case FaultKind::corosync_freeze:
+    case FaultKind::cut:
+    case FaultKind::cut_one_way:
+    case FaultKind::ring_stumbles:
+    case FaultKind::stop:
+    case FaultKind::drain:
+      return 0;
+  }
+  return 0;
+}
+
+Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
+  Fault fault;
+  fault.at = plan.faults_begin + draw_ms(prng, 0, to_ms(span));
+  switch (plan.kind) {
+    case Kind::orderly: fault.kind = pick(prng, kOrderlyKinds); break;
+    case Kind::crash: fault.kind = FaultKind::node_crash; break;
+    case Kind::single:
+    case Kind::chaos: fault.kind = pick(prng, kAllKinds); break;
+  }
+  const bool has_sides = fault.kind == FaultKind::cut || fault.kind == FaultKind::cut_one_way;
+  fault.nodes = has_sides ? draw_side(prng, plan.nodes.size()) : NodeSet{};
+  if (!has_sides) fault.nodes.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(plan.nodes.size()))));
+  fault.lasts = draw_length(prng, plan.timing);
+  fault.amount = draw_amount(prng, fault.kind);
+  return fault;
+}
+
+void draw_faults(Prng& prng, Plan& plan) {
+  std::uint64_t count = 1;
+  if (plan.kind == Kind::orderly) count = 1 + prng.below(4);
+  if (plan.kind == Kind::chaos) count = 2 + prng.below(7);
+  const Duration span = draw_ms(prng, 200, 3000);
+  for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_fault(prng, plan, span));
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
+  plan.faults_end = plan.faults_begin + span;
+  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
+}
+
+std::size_t draw_size(Prng& prng, Kind kind) {
+  if (kind == Kind::crash) return static_cast<std::size_t>(prng.between(3, 6));
+  constexpr std::array<std::size_t, 12> sizes{2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8};
+  return sizes[prng.below(sizes.size())];
+}
+
+}  // namespace
+
+Plan draw_plan(std::uint64_t seed) {
+  Prng prng(seed);
+  Plan plan{.seed = seed};
+  plan.kind = draw_kind(prng);
+  plan.timing = draw_timing(prng, plan.kind);
+  const std::size_t size = draw_size(prng, plan.kind);
+  plan.tie_breaker = size % 2 == 0 && prng.chance(500);
+  plan.vips = prng.chance(250) ? 2 : 1;
+  for (std::uint32_t id = 1; id <= size; ++id) plan.nodes.push_back(draw_node(prng, id, plan.vips));
+  for (std::uint16_t& weight : plan.nodes[prng.below(size)].weights) weight = 1;
+  if (plan.kind == Kind::crash) {
+    for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
+  }
+  // Chaos does not always wait until the cluster stands.
+  const bool early = plan.kind == Kind::chaos && prng.chance(300);
+  plan.faults_begin = early ? draw_ms(prng, 100, 2500) : draw_ms(prng, 4000, 4500) + plan.timing.detection;
+  plan.count_interval = draw_ms(prng, 200, 1000);
+  plan.opens_per_second = static_cast<std::uint32_t>(prng.between(10, 100));
+  plan.longest_connection = prng.chance(300) ? draw_ms(prng, 2000, 6000) : draw_ms(prng, 50, 1500);
+  draw_faults(prng, plan);
+  return plan;
+}
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::orderly: return "orderly";
+    case Kind::crash: return "crash";
+    case Kind::single: return "single";
+    case Kind::chaos: return "chaos";
+  }
+  return "?";
+}
+
+std::string_view to_string(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::node_crash: return "node crashes";
+    case FaultKind::daemon_crash: return "relaisd is killed";
+    case FaultKind::daemon_crash_inside: return "relaisd is killed inside of a step";
+    case FaultKind::daemon_freeze: return "relaisd freezes";
+    case FaultKind::corosync_crash: return "corosync is killed";
+    case FaultKind::corosync_freeze: return "corosync freezes";
+    case FaultKind::cut: return "cut off";
+    case FaultKind::cut_one_way: return "cut off, learns it late";
+    case FaultKind::ring_stumbles: return "ring forms again";
+    case FaultKind::slow_node: return "slow node";
+    case FaultKind::slow_daemon: return "slow relaisd";
+    case FaultKind::slow_ring: return "slow ring";
+    case FaultKind::stop: return "orderly stop";
+    case FaultKind::drain: return "drain";
+    case FaultKind::weight: return "weight";
+  }
+  return "?";
+}
+
+std::string to_text(const Plan& plan) {
+  std::array<char, 256> line{};
+  const auto print = [&](auto... values) {
+    std::snprintf(line.data(), line.size(), values...);
+    return std::string(line.data()) + "\n";
+  };
+  const auto ms = [](Duration duration) { return static_cast<long long>(to_ms(duration)); };
+  std::string text = print("seed %llu: %s, %zu nodes, %zu VIPs%s", static_cast<unsigned long long>(plan.seed),
+                           std::string(to_string(plan.kind)).c_str(), plan.nodes.size(), plan.vips,
+                           plan.tie_breaker ? ", tie-breaker" : "");
+  text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms", ms(plan.timing.token),
+                ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace), ms(plan.timing.leftover_minimum),
+                ms(plan.timing.drain_limit));
+  for (const NodePlan& node : plan.nodes) {
+    std::string weights;
+    for (const std::uint16_t weight : node.weights) weights += " " + std::to_string(weight);
+    text += print("  node %u: clock %+lld ppm, starts at %lld ms, weights%s", node.id.value(),
+                  static_cast<long long>(node.rate_ppm), ms(node.starts_at), weights.c_str());
+  }
+  for (const Fault& fault : plan.faults) {
+    std::string nodes;
+    for (const NodeId node : fault.nodes) nodes += " " + std::to_string(node.value());
+    text += print("  %6lld ms: %s, node%s, for %lld ms, %u", ms(fault.at), std::string(to_string(fault.kind)).c_str(),
+                  nodes.c_str(), ms(fault.lasts), fault.amount);
+  }
+  return text;
+}
+
+}  // namespace relais::simulation

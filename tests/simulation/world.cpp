@@ -1,0 +1,304 @@
+// Machines and their relaisd: what daemon/node does with the core, on simulated time.
+#include "tests/simulation/world.h"
+
+#include "tests/simulation/describe.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace relais::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kTraceLines = 80;
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) { return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next(); }
+
+ha::Settings settings_of(const Plan& plan, NodeId id, std::uint64_t incarnation) {
+  ha::Settings settings{.self = id, .incarnation = incarnation, .config_hash = 1, .version = "simulated"};
+  settings.timing = plan.timing;
+  settings.vips = plan.vips;
+  for (const NodePlan& node : plan.nodes) settings.weights[node.id] = node.weights;
+  return settings;
+}
+
+}  // namespace
+
+World::World(const RunOptions& options)
+    : options_(options),
+      plan_(draw_plan(options.seed)),
+      prng_(options.seed ^ 0x72656c616973ULL),
+      ring_(scheduler_, prng_, plan_, [this](NodeId id, StreamItem item) { on_stream(id, std::move(item)); }),
+      checks_(plan_) {
+  result_.seed = options.seed;
+  result_.plan = to_text(plan_);
+  for (const NodePlan& planned : plan_.nodes) {
+    SimNode& added = nodes_.emplace_back();
+    added.id = planned.id;
+    added.clock = {.rate_ppm = planned.rate_ppm, .offset = planned.clock_offset};
+    scheduler_.at(planned.starts_at, [this, id = planned.id] {
+      if (!node(id).up) boot(id);
+    });
+  }
+  scheduler_.at(1s, [this] { open_connection(); });
+  schedule_faults();
+}
+
+RunResult World::run() {
+  while (!scheduler_.empty() && !checks_.violation() && result_.steps < options_.last_step && !is_over()) {
+    scheduler_.run_one();
+  }
+  if (!checks_.violation() && result_.steps < options_.last_step) check_bounds();
+  result_.longest_gap = checks_.longest_gap();
+  for (const SimNode& node : nodes_) {
+    if (!node.daemon) continue;
+    const ClusterPrint print = print_of(node.daemon->cluster);
+    result_.fingerprint = mix(result_.fingerprint, print.nodes ^ print.buckets ^ print.moves ^ print.epoch);
+  }
+  if (checks_.violation()) result_.violation = *checks_.violation();
+  return result_;
+}
+
+bool World::is_over() {
+  if (!mended_) return false;
+  if (!Checks::unsettled(nodes_, now()).empty()) {
+    settled_since_ = Duration{-1};
+    const Duration bound = plan_.faults_end + 12s + plan_.timing.grace + 8 * plan_.timing.detection;
+    if (now() < bound) return false;
+    checks_.fail("I10: not settled " + std::to_string(to_ms(now() - plan_.faults_end)) +
+                 " ms after the last fault: " + Checks::unsettled(nodes_, now()));
+    return true;
+  }
+  if (settled_since_ < Duration{}) settled_since_ = now();
+  result_.settled_after = settled_since_ - plan_.faults_end;
+  return now() - settled_since_ > 100ms;
+}
+
+void World::check_bounds() {
+  const Duration gap = checks_.longest_gap();
+  const ha::Timing& timing = plan_.timing;
+  NodeSet stopped;
+  for (const Fault& fault : plan_.faults) {
+    if (fault.kind == FaultKind::stop) stopped = stopped | fault.nodes;
+  }
+  if (plan_.kind == Kind::crash && gap > timing.detection + 150ms) {
+    checks_.fail("I9: a bucket was not answered for " + std::to_string(to_ms(gap)) + " ms after a crash");
+  }
+  if (plan_.kind != Kind::orderly || stopped.size() > 1) return;
+  // A handover takes a few messages; who takes over from a stopped node may have to wait for a fence of its own.
+  const Duration bound = stopped.empty() ? Duration(30ms) : timing.silence + 100ms;
+  if (stopped.size() + 1 < plan_.nodes.size() && gap > bound) {
+    checks_.fail("I9: a bucket was not answered for " + std::to_string(to_ms(gap)) + " ms in an orderly move");
+  }
+}
+
+void World::trace(const std::string& line) {
+  if (options_.trace == Trace::off) return;
+  char head[48];
+  std::snprintf(head, sizeof head, "%7llu %11.3f ms  ", static_cast<unsigned long long>(result_.steps),
+                static_cast<double>(now().count()) / 1e6);
+  result_.trace.push_back(head + line);
+  if (result_.trace.size() > kTraceLines && options_.last_step == std::numeric_limits<std::uint64_t>::max()) {
+    result_.trace.pop_front();
+  }
+}
+
+void World::boot(NodeId id) {
+  SimNode& own = node(id);
+  own.up = true;
+  own.stopped = false;
+  own.data_plane = DataPlane{};
+  own.data_plane.states.assign(plan_.vips, BucketStates{});
+  own.data_plane.answering.assign(plan_.vips, {});
+  own.data_plane.serving.assign(plan_.vips, {});
+  own.data_plane.flows.assign(plan_.vips, {});
+  trace("node " + std::to_string(id.value()) + " boots");
+  ring_.start(id);
+  start_daemon_when_ready(id, own.process);
+}
+
+void World::start_daemon_when_ready(NodeId id, std::uint32_t process) {
+  SimNode& own = node(id);
+  if (!own.up || own.daemon || own.process != process) return;
+  if (ring_.is_ready(id)) return start_daemon(id);
+  scheduler_.after(50ms, [this, id, process] { start_daemon_when_ready(id, process); });
+}
+
+void World::start_daemon(NodeId id) {
+  SimNode& own = node(id);
+  ++own.process;
+  own.stopped = false;
+  own.frozen = false;
+  own.inbox.clear();
+  own.dies_after.reset();
+  own.armed_for = Duration{};
+  trace("node " + std::to_string(id.value()) + " starts relaisd");
+  // The rule for a start: no lease, and nothing answers (docs/invariants.md I3).
+  carry_out(own, ha::SetLease{});
+  const std::uint64_t incarnation = (++next_incarnation_ << 32) + prng_.below(1U << 31);
+  own.daemon = ha::initial_state(settings_of(plan_, id, incarnation), own.saved.value_or(ha::Cluster{}), own.clock.local(now()));
+  for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
+    carry_out(own, ha::ApplyStates{VipId(static_cast<std::uint8_t>(vip)), own.daemon->applied[vip]});
+  }
+  ring_.connect(id, own.process);
+  arm_timer(own);
+  count_flows(id, own.process);
+}
+
+// The process is gone; the kernel goes on with what it was told.
+void World::kill_daemon(NodeId id) {
+  SimNode& own = node(id);
+  if (!own.daemon) return;
+  trace("node " + std::to_string(id.value()) + " loses relaisd");
+  own.daemon.reset();
+  own.inbox.clear();
+  own.frozen = false;
+  ++own.process;
+  note_membership(own);
+  ring_.disconnect(id);
+}
+
+void World::lose_power(NodeId id) {
+  SimNode& own = node(id);
+  trace("node " + std::to_string(id.value()) + " crashes");
+  own.up = false;
+  ring_.crash(id);
+  own.daemon.reset();
+  own.inbox.clear();
+  own.frozen = false;
+  own.is_member = false;
+  own.is_owed = false;
+  own.data_plane = DataPlane{};
+  ++own.process;
+}
+
+void World::on_stream(NodeId id, StreamItem item) {
+  SimNode& own = node(id);
+  const Duration ready_at = item.ready_at + (own.lag > 0us ? prng_.between(0, own.lag.count()) * 1ns : Duration{});
+  own.inbox.push_back(std::move(item));
+  scheduler_.at(ready_at, [this, id] { work_off(id); });
+}
+
+void World::work_off(NodeId id) {
+  SimNode& own = node(id);
+  while (own.daemon && !own.frozen && !own.inbox.empty() && own.inbox.front().ready_at <= now() && !checks_.violation()) {
+    const StreamItem item = std::move(own.inbox.front());
+    own.inbox.pop_front();
+    own.position = item.position;
+    step(own, item.event);
+  }
+}
+
+void World::step(SimNode& node, const ha::Event& event) {
+  if (!node.daemon || result_.steps >= options_.last_step) return;
+  ++result_.steps;
+  if (options_.trace == Trace::on) trace("node " + std::to_string(node.id.value()) + " < " + describe(event));
+  ha::Step done = ha::step(std::move(*node.daemon), event, node.clock.local(now()));
+  node.daemon = std::move(done.state);
+  result_.fingerprint = mix(result_.fingerprint, event.index() + (std::uint64_t{node.id.value()} << 8) +
+                                                     (done.actions.size() << 16) + static_cast<std::uint64_t>(now().count() << 24));
+  for (const ha::Action& action : done.actions) {
+    if (node.dies_after && (*node.dies_after)-- == 0) {
+      node.dies_after.reset();
+      return kill_daemon(node.id);
+    }
+    carry_out(node, action);
+    if (!node.daemon) return;
+  }
+  note_membership(node);
+  checks_.on_step(node, event);
+  checks_.note_answers(nodes_, now());
+  arm_timer(node);
+}
+
+void World::carry_out(SimNode& node, const ha::Action& action) {
+  if (options_.trace == Trace::on) trace("node " + std::to_string(node.id.value()) + "   > " + describe(action));
+  DataPlane& plane = node.data_plane;
+  std::visit(Overload{
+                 [&](const ha::ApplyStates& apply) {
+                   const std::size_t vip = apply.vip.value();
+                   plane.states[vip] = apply.states;
+                   for (std::size_t i = 0; i < kBuckets; ++i) {
+                     plane.serving[vip][i] = apply.states[i] == BucketState::serve;
+                     plane.answering[vip][i] = plane.serving[vip][i] || apply.states[i] == BucketState::adopt;
+                   }
+                   checks_.on_data_plane(nodes_, node, now());
+                 },
+                 [&](const ha::SetLease& lease) {
+                   plane.lease = lease.until;
+                   checks_.on_data_plane(nodes_, node, now());
+                 },
+                 [&](const ha::Multicast& multicast) {
+                   result_.takeovers += std::holds_alternative<ha::Claimed>(multicast.body) ? 1 : 0;
+                   result_.handovers += std::holds_alternative<ha::Released>(multicast.body) ? 1 : 0;
+                   const auto* snapshot = std::get_if<ha::Snapshot>(&multicast.body);
+                   if (snapshot != nullptr && snapshot->for_node == kNoNode) forget_protection(everybody());
+                   ring_.send(node.id, ha::Message{.view = node.daemon->view.view, .body = multicast.body});
+                 },
+                 [&](const ha::DestroyFlows& flows) { destroy_flows(node, flows); },
+                 [&](const ha::SaveCluster&) { node.saved = node.daemon->cluster; },
+                 [&](const ha::Report&) {},
+                 [&](const ha::Receipt&) {},
+                 [&](const ha::StopNow&) {
+                   kill_daemon(node.id);
+                   if (mended_) start_daemon_when_ready(node.id, node.process);
+                 },
+             },
+             action);
+}
+
+void World::note_membership(SimNode& node) {
+  const bool is_member = node.daemon && node.daemon->role == ha::Role::member;
+  if (is_member && !node.is_member) {
+    node.member_since = now();
+    node.is_owed = true;
+  }
+  if (!is_member && node.is_member) node.owed_until = now() + plan_.timing.grace * 999 / 1000;
+  node.is_member = is_member;
+}
+
+void World::arm_timer(SimNode& node) {
+  const Instant local = node.clock.local(now());
+  const Instant wakeup = std::clamp<Instant>(ha::next_wakeup(*node.daemon), local + 1ms, local + 500ms);
+  const Duration at = node.clock.true_time(wakeup);
+  if (node.armed_for > now() && at >= node.armed_for) return;
+  node.armed_for = at;
+  const Duration late = prng_.between(0, 1000) * 1us + (node.lag > 0us ? prng_.between(0, node.lag.count()) * 1ns : Duration{});
+  scheduler_.at(at + late, [this, id = node.id, at, process = node.process] {
+    if (this->node(id).process == process) tick(id, at);
+  });
+}
+
+void World::tick(NodeId id, Duration armed_for) {
+  SimNode& own = node(id);
+  if (!own.daemon || own.armed_for != armed_for) return;
+  if (own.frozen) return;
+  own.armed_for = Duration{};
+  step(own, ha::Tick{});
+}
+
+void World::count_flows(NodeId id, std::uint32_t process) {
+  SimNode& own = node(id);
+  if (!own.daemon || own.process != process) return;
+  if (!own.frozen) step(own, ha::FlowsCounted{own.data_plane.flows});
+  if (!own.daemon || own.process != process) return;
+  const bool hurry = own.daemon->role == ha::Role::joining && !own.daemon->flows_known;
+  scheduler_.after(hurry ? Duration(30ms) : plan_.count_interval, [this, id, process] { count_flows(id, process); });
+}
+
+RunResult run(const RunOptions& options) { return World(options).run(); }
+
+std::string replay_command(const RunResult& result) {
+  return "simulation --seed " + std::to_string(result.seed) + " --steps " + std::to_string(result.steps) + " --trace";
+}
+
+}  // namespace relais::simulation

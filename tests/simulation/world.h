@@ -1,0 +1,105 @@
+// One simulated run: nodes, ring, clients and faults of a plan, stepped until the cluster has settled or a rule is broken.
+#pragma once
+
+#include "base/prng.h"
+#include "tests/simulation/checks.h"
+#include "tests/simulation/node.h"
+#include "tests/simulation/plan.h"
+#include "tests/simulation/ring.h"
+#include "tests/simulation/scheduler.h"
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace relais::simulation {
+
+enum class Trace : std::uint8_t { off, on };
+
+struct RunOptions {
+  std::uint64_t seed = 1;
+  std::uint64_t last_step = std::numeric_limits<std::uint64_t>::max();
+  Trace trace = Trace::off;
+};
+
+struct RunResult {
+  std::uint64_t seed = 0;
+  std::uint64_t steps = 0;            // of all nodes' cores together
+  std::uint64_t fingerprint = 0;      // of everything that happened
+  std::string violation;              // empty: none
+  std::string plan;                   // its text
+  std::deque<std::string> trace;      // the last lines, if asked for
+  Duration settled_after{};           // the end of the faults
+  Duration longest_gap{};             // for which some bucket was not answered, once the cluster stood
+  std::uint64_t connections = 0;      // opened
+  std::uint64_t takeovers = 0;        // claimed
+  std::uint64_t handovers = 0;        // released
+};
+
+RunResult run(const RunOptions& options);
+
+// The command that repeats a run up to the step at which it failed.
+std::string replay_command(const RunResult& result);
+
+class World {
+ public:
+  explicit World(const RunOptions& options);
+  RunResult run();
+
+ private:
+  SimNode& node(NodeId id) { return nodes_[id.value() - 1]; }
+  Duration now() const { return scheduler_.now(); }
+  void trace(const std::string& line);
+  bool is_over();
+  void check_bounds();
+
+  // world.cpp: machines and relaisd
+  void boot(NodeId id);
+  void start_daemon_when_ready(NodeId id, std::uint32_t process);
+  void start_daemon(NodeId id);
+  void kill_daemon(NodeId id);
+  void lose_power(NodeId id);
+  void on_stream(NodeId id, StreamItem item);
+  void work_off(NodeId id);
+  void step(SimNode& node, const ha::Event& event);
+  void carry_out(SimNode& node, const ha::Action& action);
+  void note_membership(SimNode& node);
+  void arm_timer(SimNode& node);
+  void tick(NodeId id, Duration armed_for);
+  void count_flows(NodeId id, std::uint32_t process);
+
+  // faults.cpp
+  void schedule_faults();
+  void begin(const Fault& fault);
+  void end(const Fault& fault);
+  void mend_everything();
+  void thaw_daemon(NodeId id);
+  void order(NodeId at, ha::Ordered ordered);
+  void order_drained(NodeId id, bool drained);
+  void lose_corosync(NodeId id);
+  void reconnect_when_ready(NodeId id, std::uint32_t process);
+  NodeSet everybody() const;
+  void forget_protection(NodeSet nodes);
+
+  // clients.cpp
+  void open_connection();
+  void close_connection(NodeId id, std::uint64_t connection);
+  void destroy_flows(SimNode& node, const ha::DestroyFlows& flows);
+
+  RunOptions options_;
+  Plan plan_;
+  Prng prng_;
+  Scheduler scheduler_;
+  std::vector<SimNode> nodes_;
+  RingNetwork ring_;
+  Checks checks_;
+  RunResult result_;
+  std::uint64_t next_connection_ = 0;
+  std::uint64_t next_incarnation_ = 0;
+  bool mended_ = false;
+  Duration settled_since_{-1};
+};
+
+}  // namespace relais::simulation
