@@ -267,6 +267,10 @@ void Machine::apply_set_weight(const SetWeight& order) {
   std::uint16_t& weight = record->second.weights[order.vip.value()];
   if (weight == order.weight) return;
   weight = order.weight;
+  // The daemon itself remembers what it was told, over a lost ring too, but not what it asked for in order to end.
+  if (order.node == self() && state.retire_until == Instant{}) {
+    state.settings.weights.at(self())[order.vip.value()] = order.weight;
+  }
   advance_epoch();
   apply_plan(Cause::weight);
 }

@@ -58,7 +58,10 @@ void Machine::heartbeat_if_due() {
   state.sent.push_back({.sequence = state.next_sequence, .at = now});
   ++state.next_sequence;
   while (state.sent.front().at + timing.lease < now) state.sent.pop_front();
-  state.next_heartbeat_at = std::max(state.next_heartbeat_at + timing.heartbeat, now + timing.heartbeat / 2);
+  // All but the lowest member wait a little longer, because its heartbeat makes them send theirs (on_heartbeat).
+  const bool sets_the_pace = cluster().members.lowest() == self();
+  const Duration pace = sets_the_pace ? timing.heartbeat : timing.heartbeat * 5 / 4;
+  state.next_heartbeat_at = std::max(state.next_heartbeat_at + pace, now + pace / 2);
 }
 
 // What `node` says about others' heartbeats. Without this, a heartbeat that came late (it was still on its way to some when
@@ -111,7 +114,11 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
       // A number that was not sent yet is an answer to a former life of this daemon.
       if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
     }
-    if (!heard.in_view) state.next_heartbeat_at = now;   // acknowledge at once: its lease was not renewed for a while
+    // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the ring
+    // carries all heartbeats in one go and rests in between.
+    const bool sets_the_pace = from == cluster().members.lowest();
+    const Duration soon = state.settings.timing.heartbeat / 2;
+    if (!heard.in_view || (sets_the_pace && state.next_heartbeat_at < now + soon)) state.next_heartbeat_at = now;
     heard.in_view = true;
     state.suspected_at.erase(from);
   }

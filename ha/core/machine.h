@@ -53,7 +53,9 @@ struct Machine {
   void form_if_due();
   void apply_removal(NodeId node, Cause cause);
   void apply_leaving(NodeId from);
-  void start_leaving();
+  void start_retiring();
+  void leave_if_retired();
+  void leave();
   void stop_if_due();
 
   // lease.cpp

@@ -9,6 +9,8 @@ namespace relais::ha {
 
 namespace {
 
+constexpr Duration kRetireStep = std::chrono::seconds(1);   // time for a message to come back, and for connections to end
+
 Cause cause_of_leaving(const ViewChanged& view, NodeId node) {
   for (const ViewChanged::Left& left : view.left) {
     if (left.node == node && left.reason == LeaveReason::daemon_down) return Cause::daemon_died;
@@ -188,8 +190,7 @@ void Machine::apply_acceptance(const Snapshot& snapshot) {
 void Machine::apply_member(NodeId node, const Hello& hello) {
   cluster().members.insert(node);
   NodeRecord& record = cluster().nodes[node];
-  // An operator's weight stays until the configuration changes; a node that was added brings its own.
-  if (record.weights.size() != vip_count() || record.config_hash != hello.config_hash) record.weights = hello.weights;
+  record.weights = hello.weights;   // as configured, or as an operator has told that daemon since
   record.grace = false;
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
@@ -303,13 +304,35 @@ void Machine::apply_leaving(NodeId from) {
   apply_plan(Cause::left);
 }
 
-void Machine::start_leaving() {
+// An orderly end is a handover first: the others take the share while this node still answers its older connections, so that
+// short ones end by themselves.
+void Machine::start_retiring() {
+  const bool has_heirs = is_member() && cluster().members.size() > 1;
+  if (!has_heirs) return leave();
+  if (state.retire_until != Instant{}) return;
+  state.retire_until = now + 5 * kRetireStep;
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    multicast(SetWeight{.node = self(), .vip = VipId(static_cast<std::uint8_t>(vip)), .weight = 0});
+  }
+}
+
+void Machine::leave_if_retired() {
+  if (state.retire_until == Instant{} || state.role == Role::stopping) return;
+  const bool has_nothing = is_member() && std::ranges::none_of(cluster().vips, [&](const BucketTable& table) {
+    return std::ranges::any_of(table, [&](const Bucket& bucket) {
+      return bucket.owner == self() || bucket.leftovers.contains(self());
+    });
+  });
+  if (!is_member() || has_nothing || now >= state.retire_until) leave();
+}
+
+void Machine::leave() {
   const Role before = state.role;
   state.role = Role::stopping;
   revoke_lease();
   state.stop_at = now;
   if (before != Role::member) return;
-  state.stop_at = now + std::chrono::seconds(1);
+  state.stop_at = now + kRetireStep;
   multicast(Leaving{});
 }
 

@@ -99,6 +99,7 @@ struct State {
   std::map<Epoch, Instant> move_started;
   std::map<NodeId, Duration> detect;      // last removal: from its last heartbeat to its removal
   std::map<NodeId, Instant> grace_until;
+  Instant retire_until{};                 // asked to end: hand over first, but not longer than this; Instant{}: not asked
   Instant stop_at{};                      // stopping: not later than this
 };
 

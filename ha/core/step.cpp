@@ -117,9 +117,10 @@ Step step(State state, const Event& event, Instant now) {
                  [&](const Tick&) { machine.suspect_silent_members(); },
                  [&](const FlowsCounted& counted) { machine.on_flows(counted); },
                  [&](const Ordered& ordered) { on_order(machine, ordered); },
-                 [&](const StopRequested&) { machine.start_leaving(); },
+                 [&](const StopRequested&) { machine.start_retiring(); },
              },
              event);
+  machine.leave_if_retired();
   machine.claim_if_fenced();
   machine.end_graces();
   machine.heartbeat_if_due();
