@@ -46,6 +46,7 @@ def parse(names):
     parser.add_argument("--keep", action="store_true", help="leave the lab up")
     parser.add_argument("--down", action="store_true", help="end the lab that --keep left, and nothing else")
     parser.add_argument("--list", action="store_true", help="print names and time limits in seconds")
+    parser.add_argument("--results", default="", metavar="DIR", help="for reports and logs (default BUILD/lab-results)")
     parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
     return parser.parse_args()
 
@@ -81,6 +82,7 @@ def main():
         print(f"skipped: {problem}")
         return SKIPPED
     harness.options.build, harness.options.prefix = os.path.abspath(arguments.build), arguments.prefix
+    harness.options.results = arguments.results
     if arguments.down:
         lab.down(arguments.prefix)
         return 0
