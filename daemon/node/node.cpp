@@ -24,6 +24,9 @@ namespace {
 constexpr std::chrono::milliseconds kCountInterval{1000};
 constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
 
+// Members of this group may use the control socket, as root may.
+constexpr std::string_view kGroup = "relais";
+
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -74,6 +77,7 @@ spdlog::level::level_enum level_of(ha::Severity severity) {
 
 // What open() has made and the constructor takes over.
 struct Node::Parts {
+  control::ControlSocket control_socket;
   config::Cluster config;
   NodeId self;
   ClusterKey key;
@@ -85,6 +89,9 @@ struct Node::Parts {
 Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const config::Cluster& config, NodeId self) {
   const config::Node* node = config::find_node(config, self);
   INVARIANT(node != nullptr, "self is a configured node");
+  // First of all: it is also what keeps a second relaisd from touching the data plane of one that runs.
+  Result<control::ControlSocket> control_socket = open_control_socket(config);
+  if (control_socket.has_error()) return control_socket.error();
   Result<ClusterKey> key = ClusterKey::read(config.key_file);
   if (key.has_error()) return key.error();
   Result<netfilter::DataPlane> data_plane = open_front(config, *node, key->bucket_hash_key());
@@ -95,7 +102,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
   ha::State state =
       ha::initial_state(core_settings(config, self), known.has_value() ? std::move(*known) : ha::Cluster{}, boot_now());
-  std::unique_ptr<Node> result(new Node(io, Parts{.config = config,
+  std::unique_ptr<Node> result(new Node(io, Parts{.control_socket = std::move(*control_socket),
+                                                  .config = config,
                                                   .self = self,
                                                   .key = std::move(*key),
                                                   .data_plane = std::move(*data_plane),
@@ -105,8 +113,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
     result->log(ha::Severity::warning, "state-unreadable",
                 damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
   }
-  const Result<void> servers = result->open_servers();
-  if (servers.has_error()) return servers.error();
+  const Result<void> metrics = result->open_metrics();
+  if (metrics.has_error()) return metrics.error();
   return result;
 }
 
@@ -124,22 +132,25 @@ Node::Node(boost::asio::io_context& io, Parts parts)
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
   corosync_ = std::make_unique<corosync::CorosyncProcess>(io, process_settings(config_, parts.key), report);
+  serve_control(std::move(parts.control_socket));
 }
 
-Result<void> Node::open_servers() {
-  const auto report = [this](const Error& error) { log(ha::Severity::warning, "control", error.to_string()); };
-  Result<control::Server> server = control::Server::open_control(
-      io_, *this,
-      {.socket_path = config_.control_socket,
-       .access = {.user = ::geteuid(), .group = control::find_group("relais")},
-       .report = report});
-  if (server.has_error()) return server.error();
-  control_server_.emplace(std::move(*server));
+Result<control::ControlSocket> open_control_socket(const config::Cluster& config) {
+  return control::ControlSocket::open(config.control_socket, control::find_group(kGroup));
+}
+
+void Node::serve_control(control::ControlSocket socket) {
+  control_server_.emplace(control::Server::serve_control(
+      io_, *this, std::move(socket), {.user = ::geteuid(), .group = control::find_group(kGroup)},
+      [this](const Error& error) { log(ha::Severity::warning, "control", error.to_string()); }, control::Limits{}));
+}
+
+Result<void> Node::open_metrics() {
   if (!config_.metrics_listen) return {};
   Result<control::Server> metrics = control::Server::open_metrics(
       io_, {.listen = config::to_string(*config_.metrics_listen),
             .render = [this] { return metrics::render_metrics(metrics_input()); },
-            .report = report});
+            .report = [this](const Error& error) { log(ha::Severity::warning, "metrics", error.to_string()); }});
   if (metrics.has_error()) return metrics.error();
   metrics_server_.emplace(std::move(*metrics));
   return {};
@@ -250,7 +261,7 @@ void Node::record(const ha::Report& report) {
 
 void Node::record(const ha::Receipt& receipt) {
   log_.add(make_receipt(receipt, wall_ms()));
-  last_takeover_ = std::chrono::microseconds(receipt.takeover_us);
+  if (receipt.detect_us > 0) last_takeover_ = std::chrono::microseconds(receipt.takeover_us);
   const control::ReceiptRecord shown = make_receipt(receipt, wall_ms());
   spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch, shown.buckets,
                shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);

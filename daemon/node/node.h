@@ -6,6 +6,7 @@
 #include "daemon/config/cluster.h"
 #include "daemon/control/backend.h"
 #include "daemon/control/event_log.h"
+#include "daemon/control/listen.h"
 #include "daemon/control/server.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/node/driver.h"
@@ -25,6 +26,9 @@
 #include <string>
 
 namespace relais::node {
+
+// The control socket of this node; an error if a relaisd has it already.
+Result<control::ControlSocket> open_control_socket(const config::Cluster& config);
 
 class Node final : private Effects, private control::Backend {
  public:
@@ -60,7 +64,8 @@ class Node final : private Effects, private control::Backend {
   std::string configuration() override;
   control::Version version() override;
 
-  Result<void> open_servers();
+  void serve_control(control::ControlSocket socket);
+  Result<void> open_metrics();
   void on_ring_event(ha::Event event);
   void count_flows();
   void arm_flow_timer();
