@@ -5,7 +5,8 @@ import shutil
 
 from .shell import LabError, in_netns, run
 
-TOOLS = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "corosync": "corosync"}
+TOOLS = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "corosync": "corosync",
+         "tcpdump": "tcpdump"}
 TRIAL_NETNS = "relais-trial-{pid}"
 
 

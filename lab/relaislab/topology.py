@@ -51,8 +51,9 @@ class Plan:
         found = []
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", self.prefix):
             found.append(f"prefix '{self.prefix}' must be 1 to 32 of a-z, 0-9 and -, and begin with a letter")
-        if not 1 <= self.nodes <= MAX_NODES:
-            found.append(f"{self.nodes} nodes: a lab has 1 to {MAX_NODES}")
+        fewest = 2 if self.relaisd == "yes" else 1
+        if not fewest <= self.nodes <= MAX_NODES:
+            found.append(f"{self.nodes} nodes: a lab has {fewest} to {MAX_NODES}")
         if self.timing not in PRESETS:
             found.append(f"timing '{self.timing}' is none of {', '.join(PRESETS)}")
         if self.key and not re.fullmatch(r"[0-9a-f]{64}", self.key):

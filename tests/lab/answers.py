@@ -16,11 +16,10 @@ SYN_ACK = "(tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)) or (ip6[6] =
 
 
 class AnswerCount:
-    """Captures in the client namespace between start and finish."""
+    """Captures in the clients' network namespace between start and finish."""
 
-    def __init__(self, cluster, path):
+    def __init__(self, netns, path):
         self.path = path
-        netns = cluster.plan.netns("client")
         # In immediate mode, because the ring buffer's last second would be lost otherwise.
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{netns}", "--", "tcpdump", "-i", "eth0", "-n", "-U", "-Z", "root",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds the key of the lab scenarios: the first of SHA-256("relais lab key 1"), ("… 2"), … under which the 240 + 240
+"""Finds the key of the lab scenarios: the first of SHA-256("relais lab key 1"), ("… 2"), … under which 240 + 240
 client addresses spread within 20 % of every node's share, however three nodes find together.
 
 With any key the spread of 240 addresses is chance (standard deviation 7.3 of 80), so half of all keys would fail a test

@@ -6,6 +6,7 @@ Scenarios share a lab when they need the same one and the last one left it healt
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 sys.path.insert(0, os.path.join(REPOSITORY, "lab"))
 
 from relaislab import api, faults, lab, node as nodes, state as states, topology  # noqa: E402
-from relaislab.shell import LabError, run  # noqa: E402
+from relaislab.shell import LabError  # noqa: E402
+from answers import AnswerCount  # noqa: E402
 
 BUCKETS = 256
 SETTLE_S = 30
@@ -31,7 +33,7 @@ class Options:
 
     prefix: str = "relais-test"
     build: str = os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build"))
-    results: str = ""   # directory for reports and logs; default BUILD/lab-results
+    results: str = ""   # directory for reports and logs, each test in its own below it; default BUILD/lab-results
 
 
 options = Options()
@@ -48,12 +50,6 @@ class Need:
     fresh: str = "no"       # "yes": made for this scenario, whatever is up
 
 
-def results_directory():
-    path = options.results or os.path.join(options.build, "lab-results")
-    os.makedirs(path, exist_ok=True)
-    return path
-
-
 def wait_until(condition, timeout_s, what):
     """Waits until condition() is true and returns the seconds that it took; AssertionError with `what` after the
     time."""
@@ -63,6 +59,11 @@ def wait_until(condition, timeout_s, what):
             raise AssertionError(f"not within {timeout_s} s: {what() if callable(what) else what}")
         time.sleep(0.05)
     return time.monotonic() - begin
+
+
+def end_lab():
+    with states.locked(options.prefix):
+        lab.down(options.prefix)
 
 
 class Cluster:
@@ -200,15 +201,12 @@ class Cluster:
     def detection_ms(self):
         return 2.2 * topology.TOKEN_MS[self.plan.timing]
 
-    def load(self, name, **settings):
-        return ProbeRun(self, name, **settings)
-
 
 class ProbeRun:
     """A running probe in the client namespace. `phase` begins a phase; `finish` ends the run and returns its report."""
 
-    def __init__(self, cluster, name, rate=200, long_lived=0, payload=16, families="46", udp="no"):
-        self.path = os.path.join(results_directory(), f"{name}.json")
+    def __init__(self, cluster, path, rate=200, long_lived=0, payload=16, families="46", udp="no"):
+        self.path = path
         argv = ["load", "--rate", str(rate), "--duration", "0", "--long", str(long_lived), "--payload", str(payload),
                 "--control", "-", "--json", self.path]
         for family, vip, sources in (("4", topology.VIP4, topology.CLIENT_RANGE4),
@@ -270,8 +268,8 @@ class Report:
 
 
 class Scenario(unittest.TestCase):
-    """One scenario: `name` on the command line, `need` is its lab. A failing one leaves the nodes' logs in the
-    results."""
+    """One scenario: `name` on the command line, `need` is its lab. Reports, captures and the nodes' logs are kept in
+    `results`."""
 
     name = ""
     need = Need()
@@ -279,25 +277,35 @@ class Scenario(unittest.TestCase):
     uses_lab = "yes"
 
     def setUp(self):
-        self.runs = []
+        self.begin = time.monotonic()
+        self.runs = 0
+        self.results = os.path.join(options.results or os.path.join(options.build, "lab-results"), self.name,
+                                    self.id().rpartition(".test_")[2])
+        shutil.rmtree(self.results, ignore_errors=True)
+        os.makedirs(self.results)
         if self.uses_lab == "yes":
             self.cluster = Cluster.fitting(self.need)
 
     def load(self, **settings):
-        run_ = self.cluster.load(f"{self.name}{len(self.runs) or ''}", **settings)
-        self.runs.append(run_)
-        return run_
+        """Starts the probe; see ProbeRun."""
+        self.runs += 1
+        run = ProbeRun(self.cluster, self.result_path(f"probe{self.runs}.json"), **settings)
+        self.addCleanup(run.abandon)
+        return run
+
+    def count_answers(self):
+        """Starts to count the answers that clients get."""
+        count = AnswerCount(self.cluster.plan.netns("client"), self.result_path("answers.pcap"))
+        self.addCleanup(count.abandon)
+        return count
+
+    def result_path(self, name):
+        return os.path.join(self.results, name)
 
     def tearDown(self):
-        for run_ in self.runs:
-            run_.abandon()
         if self.uses_lab == "yes":
-            self.keep_logs()
-
-    def keep_logs(self):
-        target = os.path.join(results_directory(), f"{self.name}-logs")
-        run(["rm", "-rf", target])
-        run(["cp", "-r", self.cluster.state.path("log"), target], check=False)
+            shutil.copytree(self.cluster.state.path("log"), self.result_path("logs"))
+        print(f"{self.name}: {time.monotonic() - self.begin:.0f} s")
 
     def assert_no_harm(self, report):
         """No connection failed, was refused, reset or broken, in the whole run."""

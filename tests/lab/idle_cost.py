@@ -13,7 +13,7 @@ import time
 
 import harness
 from harness import Cluster, Need
-from relaislab import lab, node as nodes, topology
+from relaislab import node as nodes, topology
 from relaislab.process import stat_fields
 from relaislab.require import is_root
 
@@ -61,7 +61,7 @@ def main():
         time.sleep(3)
         rows = measure(cluster, arguments.seconds)
     finally:
-        lab.down(arguments.prefix)
+        harness.end_lab()
     print(f"idle three-node cluster, preset {arguments.preset}, {arguments.seconds:g} s")
     print("node  program    CPU % of one core  resident MB")
     for row in rows:

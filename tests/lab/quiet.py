@@ -11,7 +11,7 @@ import time
 
 import harness
 from harness import Cluster, Need
-from relaislab import api, lab, topology
+from relaislab import api, topology
 from relaislab.require import is_root
 
 
@@ -89,7 +89,7 @@ def main():
             cluster = Cluster.fitting(Need(timing=preset, fresh="yes"))
             findings = run_quiet(cluster, arguments.minutes * 60, arguments.burners)
         finally:
-            lab.down(arguments.prefix)
+            harness.end_lab()
         print(f"{preset}: {arguments.minutes:g} quiet minutes, {arguments.burners} CPU burners: "
               f"{'no false change' if not findings else '; '.join(findings)}", flush=True)
         bad += len(findings)

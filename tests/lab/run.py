@@ -11,7 +11,7 @@ import sys
 import unittest
 
 import harness
-from relaislab import lab, require
+from relaislab import require
 from relaislab.shell import LabError
 
 import scenario_bad_input
@@ -84,14 +84,14 @@ def main():
     harness.options.build, harness.options.prefix = os.path.abspath(arguments.build), arguments.prefix
     harness.options.results = arguments.results
     if arguments.down:
-        lab.down(arguments.prefix)
+        harness.end_lab()
         return 0
     good = False
     try:
         good = run_all([found[name] for name in arguments.scenario or found], arguments.pattern)
     finally:
         if not (arguments.keep and good):
-            lab.down(arguments.prefix)
+            harness.end_lab()
     return 0 if good else 1
 
 

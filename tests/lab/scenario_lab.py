@@ -11,16 +11,17 @@ from harness import Scenario
 from relaislab import lab as labs, topology
 
 LAB = os.path.join(harness.REPOSITORY, "lab", "lab")
-ONE, TWO = "relais-t1", "relais-t2"
 
 
 class LabScenario(Scenario):
     name = "lab_itself"
     uses_lab = "no"
+    timeout_s = 240
 
     def setUp(self):
         super().setUp()
-        for prefix in (ONE, TWO):
+        self.one, self.two = (f"{harness.options.prefix}-{number}" for number in (1, 2))
+        for prefix in (self.one, self.two):
             self.lab(prefix, "down")
             self.addCleanup(self.lab, prefix, "down")
 
@@ -40,63 +41,65 @@ class LabScenario(Scenario):
 
     def test_up_and_down_may_be_repeated_and_leave_nothing(self):
         for _ in range(2):
-            self.up(ONE)
-            self.up(ONE)
+            self.up(self.one)
+            self.up(self.one)
             for _ in range(2):
-                self.assertEqual(self.lab(ONE, "down")[0], 0)
-            self.assert_gone(ONE)
+                self.assertEqual(self.lab(self.one, "down")[0], 0)
+            self.assert_gone(self.one)
 
     def test_two_labs_run_side_by_side(self):
-        self.up(ONE, "--nodes", "2")
-        self.up(TWO, "--nodes", "2")
-        self.assertEqual(self.lab(ONE, "down")[0], 0)
-        code, output = self.lab(TWO, "exec", "n2", "--", "hostname")
+        self.up(self.one, "--nodes", "2")
+        self.up(self.two, "--nodes", "2")
+        self.assertEqual(self.lab(self.one, "down")[0], 0)
+        code, output = self.lab(self.two, "exec", "n2", "--", "hostname")
         self.assertEqual((code, output.strip()), (0, "n2"))
-        self.assertEqual(self.lab(TWO, "down")[0], 0)
-        self.assert_gone(TWO)
+        self.assertEqual(self.lab(self.two, "down")[0], 0)
+        self.assert_gone(self.two)
 
     def test_a_terminated_up_cleans_up(self):
-        process = subprocess.Popen([LAB, "--prefix", ONE, "up", "--no-relaisd", "--nodes", "8", "--build",
+        process = subprocess.Popen([LAB, "--prefix", self.one, "up", "--no-relaisd", "--nodes", "8", "--build",
                                     harness.options.build], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        harness.wait_until(lambda: os.path.exists(f"/run/netns/{ONE}-n2"), 20, "n2 does not come")
+        harness.wait_until(lambda: os.path.exists(f"/run/netns/{self.one}-n2"), 20, "n2 does not come")
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-        self.assert_gone(ONE)
+        self.assert_gone(self.one)
 
     def test_down_cleans_up_after_a_killed_up(self):
-        process = subprocess.Popen([LAB, "--prefix", ONE, "up", "--no-relaisd", "--nodes", "8", "--build",
+        process = subprocess.Popen([LAB, "--prefix", self.one, "up", "--no-relaisd", "--nodes", "8", "--build",
                                     harness.options.build], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        harness.wait_until(lambda: os.path.exists(f"/run/netns/{ONE}-n2"), 20, "n2 does not come")
+        harness.wait_until(lambda: os.path.exists(f"/run/netns/{self.one}-n2"), 20, "n2 does not come")
         process.kill()
         process.wait(30)
-        self.assertEqual(self.lab(ONE, "down")[0], 0)
-        self.assert_gone(ONE)
+        self.assertEqual(self.lab(self.one, "down")[0], 0)
+        self.assert_gone(self.one)
 
     def test_crash_start_and_stop_may_be_repeated(self):
-        self.up(ONE)
+        self.up(self.one)
         for command in ("crash", "crash", "start", "start", "stop", "stop", "start"):
-            code, output = self.lab(ONE, command, "n2")
+            code, output = self.lab(self.one, command, "n2")
             self.assertEqual(code, 0, output)
-        code, output = self.lab(ONE, "probe", "load", "--vip", topology.front4("n2"), "--rate", "50", "--duration", "1")
+        code, output = self.lab(self.one, "probe", "load", "--vip", topology.front4("n2"), "--rate", "50",
+                                "--duration", "1")
         self.assertIn("n2:49", output)
 
     def test_links_can_be_cut_one_way_and_healed(self):
-        self.up(ONE)
+        self.up(self.one)
         ping = ("exec", "client", "--", "ping", "-c", "1", "-W", "1", topology.front4("n1"))
         for direction in ("in", "out", "both", "silent"):
-            self.assertEqual(self.lab(ONE, *ping)[0], 0)
-            self.lab(ONE, "cut", "n1", "--net", "front", "--direction", direction)
-            self.assertNotEqual(self.lab(ONE, *ping)[0], 0, direction)
-            self.lab(ONE, "heal")
-        self.assertEqual(self.lab(ONE, *ping)[0], 0)
+            self.assertEqual(self.lab(self.one, *ping)[0], 0)
+            self.lab(self.one, "cut", "n1", "--net", "front", "--direction", direction)
+            self.assertNotEqual(self.lab(self.one, *ping)[0], 0, direction)
+            self.lab(self.one, "heal")
+        self.assertEqual(self.lab(self.one, *ping)[0], 0)
 
     def test_a_killed_service_is_started_again(self):
-        self.up(ONE, "--nodes", "1")
+        self.up(self.one, "--nodes", "1")
         time.sleep(0.5)
-        before = self.lab(ONE, "exec", "n1", "--", "pidof", "corosync")[1]
-        self.lab(ONE, "kill-daemon", "n1", "--process", "corosync", "--after", "0.3")
-        harness.wait_until(lambda: self.lab(ONE, "exec", "n1", "--", "pidof", "corosync")[1] not in ("", before), 10,
-                           "corosync does not return")
+        def corosync():
+            return self.lab(self.one, "exec", "n1", "--", "pidof", "corosync")[1]
+        before = corosync()
+        self.lab(self.one, "kill-daemon", "n1", "--process", "corosync", "--after", "0.3")
+        harness.wait_until(lambda: corosync() not in ("", before), 10, "corosync does not return")
 
     def test_not_root_is_said(self):
         done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", LAB, "up"], text=True, capture_output=True,
@@ -108,7 +111,7 @@ class LabScenario(Scenario):
 
     def test_bad_words_are_explained(self):
         for words in (["up", "--nodes", "0"], ["up", "--weights", "n9=1"], ["crash", "n1"], ["start", "x"]):
-            code, output = self.lab(ONE, *words)
+            code, output = self.lab(self.one, *words)
             self.assertEqual(code, 1, output)
             self.assertTrue(output.startswith("lab: "), output)
-        self.assert_gone(ONE)
+        self.assert_gone(self.one)

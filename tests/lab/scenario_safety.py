@@ -1,13 +1,10 @@
 """Partitions, freezes and lost packets: never two answers, never none for long, and ICMP errors go to the right
 node."""
 
-import os
 import time
 
 from relaislab import faults, topology
 
-import harness
-from answers import AnswerCount
 from harness import Need, Scenario, wait_until
 
 RATE = 200
@@ -19,7 +16,7 @@ class Partition(Scenario):
     timeout_s = 150
 
     def test_the_minority_side_answers_nobody_and_after_heal_there_is_one_assignment(self):
-        count = AnswerCount(self.cluster, os.path.join(harness.results_directory(), "partition.pcap"))
+        count = self.count_answers()
         run = self.load(rate=RATE)
         time.sleep(2)
         run.phase("cut")
@@ -57,7 +54,7 @@ class Freeze(Scenario):
     timeout_s = 150
 
     def freeze_and_thaw(self, process):
-        count = AnswerCount(self.cluster, os.path.join(harness.results_directory(), f"freeze-{process}.pcap"))
+        count = self.count_answers()
         run = self.load(rate=RATE)
         time.sleep(1.5)
         run.phase("freeze")
