@@ -3,10 +3,10 @@
 #include "daemon/node/front.h"
 #include "daemon/node/node.h"
 
-#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <array>
 #include <iostream>
@@ -60,7 +60,8 @@ int carry_out(const Options& options) {
                                        " (name this machine with --node, or add it to the configuration)");
   }
   if (options.check) return kEnded;
-  if (geteuid() != 0) return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
+  if (geteuid() != 0)
+    return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
   if (!options.detach) return run(*config, self->id);
   const auto none_runs = relais::node::open_control_socket(*config);
   if (none_runs.has_error()) return fail(kFailed, none_runs.error().to_string());
@@ -76,7 +77,8 @@ int main(int argc, char** argv) {
   app.add_option("--config", options.config, "configuration of the cluster")->capture_default_str();
   app.add_option("--node", options.node, "this node's name or id (default: the host name)");
   app.add_flag("--check", options.check, "check the configuration and end");
-  app.add_flag("--detach", options.detach, "take addresses and programs off this machine and end (relaisd must not run)");
+  app.add_flag("--detach", options.detach,
+               "take addresses and programs off this machine and end (relaisd must not run)");
   app.set_version_flag("--version", RELAIS_VERSION);
   try {
     app.parse(argc, argv);

@@ -1,3 +1,4 @@
+// The loop between events and actions, and the timer that wakes the core.
 #include "daemon/node/driver.h"
 
 #include "base/clock.h"
@@ -75,7 +76,7 @@ void Driver::carry_out(const ha::Action& action) {
 void Driver::arm_timer() {
   const Instant now = boot_now();
   const Instant wakeup = std::clamp(ha::next_wakeup(state_), now + kShortestSleep, now + kLongestSleep);
-  if (armed_for_ > now && wakeup >= armed_for_) return;   // the timer that runs is early enough
+  if (armed_for_ > now && wakeup >= armed_for_) return;  // the timer that runs is early enough
   armed_for_ = wakeup;
   timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(wakeup - now));
   timer_.async_wait([this](const boost::system::error_code& error) {

@@ -1,3 +1,4 @@
+// The front interface, from its link to the addresses on it.
 #include "daemon/node/front.h"
 
 #include "netfilter/loader/bpf_file_system.h"
@@ -38,7 +39,8 @@ Result<void> prepare_bpf_file_system(const std::string& pins) {
 
 Result<void> remove_strangers(const config::Cluster& config, const netfilter::Link& link, const std::string& pins) {
   for (const IpAddress& address : netfilter::pinned_vips(pins)) {
-    const bool wanted = std::ranges::any_of(config.vips, [&](const config::Vip& vip) { return vip.address == address; });
+    const bool wanted =
+        std::ranges::any_of(config.vips, [&](const config::Vip& vip) { return vip.address == address; });
     if (wanted) continue;
     const Result<> removed = netfilter::remove_vip_address(link.index, address);
     if (removed.has_error()) return removed;
@@ -60,7 +62,7 @@ Result<void> add_addresses(const config::Cluster& config, const netfilter::Link&
 
 std::string pin_directory_of(const std::string& interface) {
   std::string name = interface;
-  std::ranges::replace(name, '.', '_');   // the BPF file system refuses dots; VLAN interfaces have one
+  std::ranges::replace(name, '.', '_');  // the BPF file system refuses dots; VLAN interfaces have one
   return std::string(netfilter::kBpfFileSystem) + "/relais/" + name;
 }
 

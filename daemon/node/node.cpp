@@ -28,7 +28,8 @@ constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
 constexpr std::string_view kGroup = "relais";
 
 std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 std::uint64_t random_incarnation() {
@@ -192,13 +193,13 @@ void Node::on_ring_event(ha::Event event) {
 void Node::count_flows() {
   flow_timer_.cancel();
   const std::uint64_t generation = ++count_generation_;
-  worker_->run(
-      [inspector = inspector_, vips = vip_addresses_, key = key_] { return inspector->count(vips, key); },
-      [this, generation](Result<netfilter::FlowCounts> counts) {
-        if (generation == count_generation_ && counts.has_value()) driver_.feed(ha::FlowsCounted{std::move(*counts)});
-        if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
-        arm_flow_timer();
-      });
+  worker_->run([inspector = inspector_, vips = vip_addresses_, key = key_] { return inspector->count(vips, key); },
+               [this, generation](Result<netfilter::FlowCounts> counts) {
+                 if (generation == count_generation_ && counts.has_value())
+                   driver_.feed(ha::FlowsCounted{std::move(*counts)});
+                 if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
+                 arm_flow_timer();
+               });
 }
 
 void Node::arm_flow_timer() {
@@ -224,7 +225,8 @@ void Node::destroy(const ha::DestroyFlows& flows) {
   worker_->run([inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets,
                 key = key_] { return inspector->destroy(vip, buckets, key); },
                [this](const Result<std::uint32_t>& destroyed) {
-                 if (destroyed.has_error()) return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
+                 if (destroyed.has_error())
+                   return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
                  log(ha::Severity::info, "drain-limit",
                      std::to_string(*destroyed) + " old connections were reset: the drain limit is over");
                });
@@ -237,7 +239,8 @@ void Node::save(const ha::Cluster&) {
 
 void Node::write_state() {
   saving_ = Saving::writing;
-  worker_->run([directory = config_.state_directory, cluster = driver_.state().cluster] { return save_state(directory, cluster); },
+  worker_->run([directory = config_.state_directory,
+                cluster = driver_.state().cluster] { return save_state(directory, cluster); },
                [this](const Result<void>& saved) {
                  const bool again = saving_ == Saving::writing_and_stale;
                  saving_ = Saving::idle;
@@ -263,8 +266,8 @@ void Node::record(const ha::Receipt& receipt) {
   log_.add(make_receipt(receipt, wall_ms()));
   if (receipt.detect_us > 0) last_takeover_ = std::chrono::microseconds(receipt.takeover_us);
   const control::ReceiptRecord shown = make_receipt(receipt, wall_ms());
-  spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch, shown.buckets,
-               shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);
+  spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch,
+               shown.buckets, shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);
 }
 
 void Node::end() {

@@ -80,7 +80,7 @@ class Node final : private Effects, private control::Backend {
   const config::Node& self_;
   SipKey key_;
   netfilter::DataPlane data_plane_;
-  std::shared_ptr<netfilter::FlowInspector> inspector_;   // used by jobs of the worker only
+  std::shared_ptr<netfilter::FlowInspector> inspector_;  // used by jobs of the worker only
   std::vector<IpAddress> vip_addresses_;
   control::EventLog log_;
   Driver driver_;
@@ -92,13 +92,13 @@ class Node final : private Effects, private control::Backend {
   boost::asio::signal_set signals_;
 
   enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
-  bool state_file_is_bad_ = false;   // reported, until a write succeeds again
-  std::uint64_t count_generation_ = 0;   // a count that began before the role changed is not for the new role
+  bool state_file_is_bad_ = false;      // reported, until a write succeeds again
+  std::uint64_t count_generation_ = 0;  // a count that began before the role changed is not for the new role
   ha::Role last_role_ = ha::Role::outside;
   std::chrono::microseconds last_takeover_{0};
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
-  std::unique_ptr<Worker> worker_;   // last: its jobs use the parts above
+  std::unique_ptr<Worker> worker_;  // last: its jobs use the parts above
 };
 
 }  // namespace relais::node

@@ -15,16 +15,16 @@ const Error kNotMember{.what = "this node is not a member of the cluster now, so
 
 // True if draining `node` would leave no other member in service.
 bool is_last_in_service(const ha::Cluster& cluster, NodeId node) {
-  return std::ranges::none_of(cluster.members, [&](NodeId other) {
-    return other != node && !cluster.nodes.at(other).drained;
-  });
+  return std::ranges::none_of(cluster.members,
+                              [&](NodeId other) { return other != node && !cluster.nodes.at(other).drained; });
 }
 
 Result<std::vector<VipId>> vips_of(const config::Cluster& config, const control::Order& order) {
   std::vector<VipId> vips;
   if (order.vip) {
     const std::optional<VipId> vip = config::find_vip(config, *order.vip);
-    if (!vip) return Error{.what = "no VIP is called \"" + *order.vip + "\"", .way_out = "see `relais status` for their names"};
+    if (!vip)
+      return Error{.what = "no VIP is called \"" + *order.vip + "\"", .way_out = "see `relais status` for their names"};
     return std::vector{*vip};
   }
   for (std::size_t i = 0; i < config.vips.size(); ++i) vips.emplace_back(static_cast<std::uint8_t>(i));
@@ -36,7 +36,8 @@ Result<std::vector<VipId>> vips_of(const config::Cluster& config, const control:
 std::string Node::corosync_status() const {
   const corosync::ProcessStatus process = corosync_->status();
   std::string text(corosync::to_string(process.phase));
-  if (!process.last_error.empty() && process.phase != corosync::ProcessPhase::running) text += ": " + process.last_error;
+  if (!process.last_error.empty() && process.phase != corosync::ProcessPhase::running)
+    text += ": " + process.last_error;
   return text;
 }
 
@@ -85,8 +86,7 @@ Result<void> Node::carry_out(control::OrderKind kind, const control::Order& orde
     case control::OrderKind::resume:
       driver_.feed(ha::Ordered{ha::SetDrained{.node = node->id, .drained = false}});
       return {};
-    case control::OrderKind::weight:
-      break;
+    case control::OrderKind::weight: break;
   }
   const Result<std::vector<VipId>> vips = vips_of(config_, order);
   if (vips.has_error()) return vips.error();

@@ -1,3 +1,4 @@
+// Realtime scheduling and the service manager.
 #include "daemon/node/process.h"
 
 #include <sched.h>
@@ -7,7 +8,7 @@ namespace relais::node {
 
 namespace {
 
-constexpr int kPriority = 40;   // Corosync runs at 99, its library thread in this process below that (ha/corosync/link)
+constexpr int kPriority = 40;  // Corosync runs at 99, its library thread in this process below that (ha/corosync/link)
 
 }  // namespace
 

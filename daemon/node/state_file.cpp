@@ -1,3 +1,4 @@
+// Reads and replaces cluster.state.
 #include "daemon/node/state_file.h"
 
 #include "base/unique_fd.h"
@@ -13,7 +14,7 @@ namespace relais::node {
 
 namespace {
 
-constexpr std::size_t kMaxStateBytes = 4'000'000;   // far above the largest cluster
+constexpr std::size_t kMaxStateBytes = 4'000'000;  // far above the largest cluster
 
 std::string path_in(const std::string& directory) { return directory + "/cluster.state"; }
 
@@ -52,7 +53,7 @@ Result<ha::Cluster> load_state(const std::string& directory) {
 }
 
 Result<void> save_state(const std::string& directory, const ha::Cluster& cluster) {
-  std::error_code ignored;   // if it cannot be created, opening the file below says why
+  std::error_code ignored;  // if it cannot be created, opening the file below says why
   std::filesystem::create_directories(directory, ignored);
   const std::string path = path_in(directory);
   const std::string fresh = path + ".new";

@@ -1,3 +1,4 @@
+// Core state -> API values.
 #include "daemon/node/view.h"
 
 #include "daemon/config/print.h"
@@ -83,14 +84,10 @@ control::VipStatus make_vip(const ha::State& state, const config::Cluster& confi
 
 std::string why_not_member(const ha::State& state) {
   switch (state.role) {
-    case ha::Role::member:
-      return {};
-    case ha::Role::stopping:
-      return "relaisd is stopping";
-    case ha::Role::joining:
-      return "waiting for the cluster state from the members";
-    case ha::Role::outside:
-      break;
+    case ha::Role::member: return {};
+    case ha::Role::stopping: return "relaisd is stopping";
+    case ha::Role::joining: return "waiting for the cluster state from the members";
+    case ha::Role::outside: break;
   }
   if (state.view.members.empty()) return "no connection to Corosync's ring yet";
   return "no quorum: " + std::to_string(state.view.quorum) + " of " + std::to_string(state.view.expected) +
@@ -185,7 +182,8 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
   return status;
 }
 
-control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key, const IpAddress& client) {
+control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key,
+                      const IpAddress& client) {
   const BucketId id = bucket_of(key, client);
   control::Who who{.address = client.to_string(), .bucket = id.value(), .vips = {}};
   for (std::size_t i = 0; i < config.vips.size() && i < state.cluster.vips.size(); ++i) {

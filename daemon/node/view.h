@@ -17,7 +17,7 @@ namespace relais::node {
 // What the status says beyond the core's state.
 struct Surroundings {
   std::string version;
-  std::string corosync;               // see control::Status::corosync
+  std::string corosync;  // see control::Status::corosync
   control::DataPlaneStatus data_plane;
 };
 
@@ -25,7 +25,8 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
                             Instant now);
 
 // Which node answers `client`, per VIP of its family.
-control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key, const IpAddress& client);
+control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key,
+                      const IpAddress& client);
 
 control::EventRecord make_event(const ha::Report& report, std::int64_t wall_ms);
 control::ReceiptRecord make_receipt(const ha::Receipt& receipt, std::int64_t wall_ms);

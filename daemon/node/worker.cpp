@@ -1,3 +1,4 @@
+// The background thread and its queue.
 #include "daemon/node/worker.h"
 
 namespace relais::node {

@@ -89,11 +89,7 @@ bool ViewBuilder::take(const RingId& ring, Events& out) {
     return true;
   }
   if (!is_superseded()) return false;
-  if (has_messages_before_next_ring()) {
-    settle(ring, Quorate::no, out);
-  } else {
-    changing_ = true;
-  }
+  settle(ring, Quorate::no, out);
   return true;
 }
 
@@ -117,15 +113,6 @@ bool ViewBuilder::is_superseded() const {
     const auto* ring = std::get_if<RingId>(&item);
     return ring != nullptr && word_about(*ring) != nullptr;
   });
-}
-
-bool ViewBuilder::has_messages_before_next_ring() const {
-  if (!held_.empty()) return true;
-  for (const Item& item : queue_) {
-    if (std::holds_alternative<RingId>(item)) return false;
-    if (std::holds_alternative<ha::Delivered>(item)) return true;
-  }
-  return false;
 }
 
 void ViewBuilder::note(const GroupChange& change) {

@@ -9,8 +9,9 @@
 // first one ViewChanged for the whole change, then the messages, in cpg's order.
 //
 // A daemon that joins or leaves within a ring changes the view at once, under the quorum of that ring.
-// If the ring changes again before quorum has spoken, the two changes become one view, unless messages lie between
-// them: other nodes may have acted on those in a quorate view, so here they follow a view that is not quorate.
+// If the ring changes again before quorum has spoken, the first change becomes a view of its own that is not quorate. Other
+// nodes may have acted on it in a quorate view, one change after the other; what they decided must not be decided here in
+// another way. A node that was outside for a moment asks the others for the state.
 #pragma once
 
 #include "base/ids.h"
@@ -101,7 +102,6 @@ class ViewBuilder {
   bool take(ha::Delivered& message, Events& out);
   const Word* word_about(const RingId& ring) const;
   bool is_superseded() const;
-  bool has_messages_before_next_ring() const;
   void note(const GroupChange& change);
   void settle(const RingId& ring, Quorate quorate, Events& out);
   void show_view(Quorate quorate, Events& out);
