@@ -174,8 +174,7 @@ class RingLink::Worker {
       const auto retry = send_queued(connection);
       if (!retry) return lose(retry.error());
       if (shared_->is_closed()) return;
-      wait_for(connection, *retry ? to_poll_timeout(kSendRetryEvery) : -1);
-      const auto dispatched = dispatch(connection, builder);
+      const auto dispatched = wait_and_dispatch(connection, builder, *retry ? to_poll_timeout(kSendRetryEvery) : -1);
       if (!dispatched) return lose(dispatched.error());
       if (timers_read || boot_now() - connected_at < kTimersAfter) continue;
       timers_read = true;
@@ -202,12 +201,21 @@ class RingLink::Worker {
     }
   }
 
-  void wait_for(const RingConnection& connection, int timeout_ms) {
+  Result<> wait_and_dispatch(RingConnection& connection, ViewBuilder& builder, int timeout_ms) {
     std::array<pollfd, 3> fds = {pollfd{.fd = connection.group_fd(), .events = POLLIN, .revents = 0},
                                  pollfd{.fd = connection.quorum_fd(), .events = POLLIN, .revents = 0},
                                  pollfd{.fd = shared_->wake.get(), .events = POLLIN, .revents = 0}};
     ::poll(fds.data(), fds.size(), timeout_ms);
     if (fds[2].revents != 0) clear_wake();
+    RingEvents events;
+    Result<> dispatched;
+    if (fds[1].revents != 0) dispatched = connection.dispatch_quorum(events);
+    if (fds[0].revents != 0 && dispatched) dispatched = connection.dispatch_group(events);
+    if (!events.empty()) hand_over(events, builder);
+    if (dispatched && builder.waiting() > kMaxWaiting) {
+      return Error{.what = "corosync's quorum service is silent about the ring", .way_out = "see corosync's log"};
+    }
+    return dispatched;
   }
 
   void clear_wake() const {
@@ -216,9 +224,7 @@ class RingLink::Worker {
     INVARIANT(got == sizeof count || errno == EAGAIN, "an eventfd gives its number, or had none");
   }
 
-  Result<> dispatch(RingConnection& connection, ViewBuilder& builder) {
-    RingEvents ring_events;
-    const auto dispatched = connection.dispatch(ring_events);
+  void hand_over(RingEvents& ring_events, ViewBuilder& builder) {
     std::vector<Item> items;
     ViewBuilder::Events events;
     for (RingEvent& event : ring_events) feed(builder, event, events, items);
@@ -228,11 +234,6 @@ class RingLink::Worker {
       shared_->status.ring = builder.ring();
     }
     shared_->emit(std::move(items));
-    if (!dispatched) return dispatched;
-    if (builder.waiting() > kMaxWaiting) {
-      return Error{.what = "corosync's quorum service is silent about the ring", .way_out = "see corosync's log"};
-    }
-    return {};
   }
 
   void feed(ViewBuilder& builder, RingEvent& event, ViewBuilder::Events& events, std::vector<Item>& items) {

@@ -92,15 +92,13 @@ void write_nodes(Sections& out, const RingSetup& setup) {
   out.close();
 }
 
-// The lowest node may be quorate alone from its start on (wait_for_all 0): the other one never is, so they cannot both
-// be.
+// Corosync's tie breaker works once both nodes have met: a lowest node that starts alone is not quorate.
 void write_quorum(Sections& out, const RingSetup& setup) {
   out.open("quorum");
   out.set("provider", "corosync_votequorum");
   if (setup.nodes.size() == 2 && setup.two_node == TwoNodeRule::lowest) {
     out.set("auto_tie_breaker", 1);
     out.set("auto_tie_breaker_node", "lowest");
-    out.set("wait_for_all", 0);
   }
   out.close();
 }

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -45,16 +46,21 @@ class Connection final : public RingConnection {
   int group_fd() const override { return group_fd_; }
   int quorum_fd() const override { return quorum_fd_; }
 
-  Result<> dispatch(RingEvents& out) override {
+  Result<> dispatch_group(RingEvents& out) override {
     out_ = &out;
-    const cs_error_t quorum = quorum_dispatch(quorum_, CS_DISPATCH_ALL);
-    cs_error_t group = CS_OK;
-    for (int i = 0; i < kEventsPerTurn && group == CS_OK; ++i)
-      group = cpg_dispatch(group_, CS_DISPATCH_ONE_NONBLOCKING);
+    cs_error_t code = CS_OK;
+    for (int i = 0; i < kEventsPerTurn && code == CS_OK; ++i) code = cpg_dispatch(group_, CS_DISPATCH_ONE_NONBLOCKING);
     out_ = nullptr;
-    if (quorum != CS_OK && quorum != CS_ERR_TRY_AGAIN) return corosync_error("quorum_dispatch", quorum);
-    if (group != CS_OK && group != CS_ERR_TRY_AGAIN) return corosync_error("cpg_dispatch", group);
-    if (strange_node_ != 0) return strange_node_error();
+    if (code != CS_OK && code != CS_ERR_TRY_AGAIN) return corosync_error("cpg_dispatch", code);
+    if (strange_node_) return strange_node_error();
+    return {};
+  }
+
+  Result<> dispatch_quorum(RingEvents& out) override {
+    out_ = &out;
+    const cs_error_t code = quorum_dispatch(quorum_, CS_DISPATCH_ALL);
+    out_ = nullptr;
+    if (code != CS_OK && code != CS_ERR_TRY_AGAIN) return corosync_error("quorum_dispatch", code);
     return {};
   }
 
@@ -116,7 +122,7 @@ class Connection final : public RingConnection {
   }
 
   Error strange_node_error() const {
-    return Error{.what = "corosync reports node id " + std::to_string(strange_node_) + "; relais has 1..63",
+    return Error{.what = "corosync reports node id " + std::to_string(*strange_node_) + "; relais has 1..63",
                  .way_out = "let relaisd write corosync.conf on every node"};
   }
 
@@ -131,8 +137,9 @@ class Connection final : public RingConnection {
     return const_cast<Connection*>(static_cast<const Connection*>(context));
   }
 
-  void add(RingEvent event) {
-    if (out_ != nullptr) out_->push_back(std::move(event));
+  template <class Event>
+  void add(Event event) {
+    if (out_ != nullptr) out_->emplace_back(std::move(event));
   }
 
   // A node id that a NodeSet cannot hold ends the connection.
@@ -193,7 +200,7 @@ class Connection final : public RingConnection {
   int group_fd_ = -1;
   int quorum_fd_ = -1;
   RingEvents* out_ = nullptr;  // while dispatching
-  std::uint32_t strange_node_ = 0;
+  std::optional<std::uint32_t> strange_node_;
 };
 
 }  // namespace

@@ -43,9 +43,10 @@ class RingConnection {
   virtual int group_fd() const = 0;
   virtual int quorum_fd() const = 0;
 
-  // Appends what has happened, a bounded number of events at a time. Never blocks. After an error the connection is
-  // dead.
-  virtual Result<> dispatch(RingEvents& out) = 0;
+  // Appends what has happened there, a bounded number of events at a time; only of use when the descriptor is readable.
+  // Never blocks. After an error the connection is dead.
+  virtual Result<> dispatch_group(RingEvents& out) = 0;
+  virtual Result<> dispatch_quorum(RingEvents& out) = 0;
 
   // Multicasts in total order to the group.
   virtual Result<SendOutcome> send(wire::ByteView bytes) = 0;
