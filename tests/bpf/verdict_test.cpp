@@ -250,9 +250,9 @@ TEST_F(VerdictTest, packets_are_counted_in_their_bucket) {
   expect({"passed", BucketState::serve, segment(kClient4, kSyn), RELAIS_PASS_SERVE, kClient4});
   expect({"dropped", BucketState::foreign, segment(kClient4, kSyn), RELAIS_DROP_FOREIGN, kClient4});
   expect({"dropped", BucketState::foreign, segment(kClient4, kAck), RELAIS_DROP_FOREIGN, kClient4});
-  EXPECT_EQ(bucket_packets(kClient4).passed, 2U) << "once by each program";
-  EXPECT_EQ(bucket_packets(kClient4).dropped, 4U);
-  EXPECT_EQ(bucket_packets(kClient6).dropped, 0U);
+  EXPECT_EQ(programs().bucket_packets(kClient4).passed, 2U) << "once by each program";
+  EXPECT_EQ(programs().bucket_packets(kClient4).dropped, 4U);
+  EXPECT_EQ(programs().bucket_packets(kClient6).dropped, 0U);
 }
 
 TEST_F(VerdictTest, a_packet_cut_off_at_any_length_never_passes_as_something_else) {
