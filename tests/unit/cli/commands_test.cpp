@@ -1,38 +1,16 @@
 // Whole commands against something that answers like relaisd: what is printed where, and with which exit code.
-#include "daemon/cli/commands.h"
-#include "daemon/cli/parse.h"
 #include "daemon/cli/render_status.h"
 #include "daemon/control/json.h"
+#include "tests/unit/cli/console.h"
 #include "tests/unit/cli/fake_relaisd.h"
 #include "tests/unit/cli/samples.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <sstream>
 
 namespace relais::cli {
 namespace {
-
-struct Outcome {
-  ExitCode exit = ExitCode::ok;
-  std::string out;
-  std::string err;
-};
-
-Outcome run_line(const std::string& line, const std::string& socket) {
-  std::istringstream stream(line);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  std::ostringstream out;
-  std::ostringstream err;
-  Console console{.out = out, .err = err, .style = {Color::off}};
-  const auto invocation = parse_command_line(words, socket);
-  if (!invocation) return {ExitCode::usage, "", invocation.error().to_string()};
-  console.output = invocation->global.output;
-  const ExitCode exit = run(*invocation, console);
-  return {exit, out.str(), err.str()};
-}
 
 std::string example() { return std::string(RELAIS_SOURCE_DIR) + "/docs/examples/relais.toml"; }
 
