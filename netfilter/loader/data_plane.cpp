@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, RELAIS_VERDICTS> kVerdictNames = {"none",
 #undef RELAIS_VERDICT_NAME
 };
 
+// Whether the predecessor's maps are used on, or new ones take their place.
+enum class Maps { kept, made };
+
 Hooks hooks_of(const std::string& pin_directory, IfIndex interface) {
   return {.interface = interface, .xdp_link = pin_directory + "/xdp"};
 }
@@ -55,7 +58,11 @@ Result<Skeleton> open_skeleton(const DataPlaneSettings& settings) {
   return skeleton;
 }
 
-Result<> load(const Skeleton& skeleton) {
+// Into the kernel, with the predecessor's maps if they fit.
+Result<> load(const Skeleton& skeleton, const MapSet& before, Maps maps) {
+  if (maps == Maps::kept) {
+    if (auto reused = before.reuse_in(skeleton->obj); !reused) return reused;
+  }
   LibbpfLog log;
   const int result = data_plane__load(skeleton.get());
   if (result == 0) return {};
@@ -92,17 +99,36 @@ std::vector<IpAddress> addresses_of(const std::vector<VipSettings>& vips) {
   return addresses;
 }
 
-Result<relais_attachment> describe(const DataPlaneSettings& settings, const MapSet& before) {
+// A set that was being filled when its daemon died counts as well.
+bool clsact_is_ours(const std::string& pin_directory, IfIndex interface) {
+  for (const std::string& directory : {maps_directory(pin_directory), new_maps_directory(pin_directory)}) {
+    const auto attachment = MapSet::open_pinned(directory).attachment();
+    if (attachment && attachment->interface == interface.value() && attachment->clsact_is_ours != 0) return true;
+  }
+  return false;
+}
+
+Result<relais_attachment> describe(const DataPlaneSettings& settings) {
+  const bool was_ours = clsact_is_ours(settings.pin_directory, settings.interface);
   auto created = ensure_clsact(settings.interface);
   if (!created) return std::move(created).error();
   relais_attachment attachment{};
   attachment.layout_version = RELAIS_LAYOUT_VERSION;
   attachment.interface = settings.interface.value();
-  const auto old = before.attachment();
-  const bool was_ours = old && old->interface == attachment.interface && old->clsact_is_ours != 0;
   attachment.clsact_is_ours = *created || was_ours ? 1 : 0;
   return attachment;
 }
+
+// New maps are pinned only when they are filled, and kept ones are filled under no lease: no program meets half a table.
+Result<> fill(MapSet& maps, const DataPlaneSettings& settings, const MapSet& before, Maps origin) {
+  const auto attachment = describe(settings);
+  if (!attachment) return attachment.error();
+  const auto states = plan_restart(before.tables(), addresses_of(settings.vips));
+  if (auto filled = maps.fill(settings.vips, states, *attachment); !filled) return filled;
+  return origin == Maps::made ? pin_new(maps, settings.pin_directory) : Result<>{};
+}
+
+UniqueFd duplicate(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 
 Result<std::uint64_t> sum_over_cpus(int fd, std::uint32_t index, std::vector<std::uint64_t>& per_cpu) {
   const int result = bpf_map_lookup_elem(fd, &index, per_cpu.data());
@@ -115,6 +141,7 @@ Result<std::uint64_t> sum_over_cpus(int fd, std::uint32_t index, std::vector<std
 // All buckets of the first `vips` VIPs in one system call.
 Result<std::vector<relais_bucket_packets>> read_bucket_packets(int fd, std::size_t vips, std::size_t cpus) {
   const std::size_t slots = vips * kBuckets;
+  if (slots == 0) return std::vector<relais_bucket_packets>{};
   std::vector<relais_bucket_packets> values(slots * cpus);
   std::vector<std::uint32_t> keys(slots);
   auto count = static_cast<std::uint32_t>(slots);
@@ -136,6 +163,17 @@ DataPlane::DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_
       buckets_(std::move(buckets)),
       lease_(std::move(lease)) {}
 
+Result<DataPlane> DataPlane::over(const DataPlaneSettings& settings, const MapSet& maps) {
+  auto buckets = MappedArray<std::uint32_t>::open(maps.fd("buckets"), RELAIS_BUCKET_SLOTS);
+  if (!buckets) return std::move(buckets).error();
+  auto lease = MappedArray<std::uint64_t>::open(maps.fd("lease"), 1);
+  if (!lease) return std::move(lease).error();
+  DataPlane plane(settings, std::move(*buckets), std::move(*lease));
+  plane.verdicts_ = duplicate(maps.fd("verdicts"));
+  plane.bucket_packets_ = duplicate(maps.fd("bucket_packets"));
+  return plane;
+}
+
 Result<DataPlane> DataPlane::open(const DataPlaneSettings& settings) {
   INVARIANT(settings.vips.size() <= kMaxVips, "the configuration allows no more VIPs than the maps");
   const std::string& pins = settings.pin_directory;
@@ -144,38 +182,22 @@ Result<DataPlane> DataPlane::open(const DataPlaneSettings& settings) {
   if (auto made = make_directories(pins); !made) return made.error();
 
   const MapSet before = MapSet::open_pinned(maps_directory(pins));
-  const auto states = plan_restart(before.tables(), addresses_of(settings.vips));
   auto skeleton = open_skeleton(settings);
   if (!skeleton) return std::move(skeleton).error();
-  const bool fits = before.fits((*skeleton)->obj);
-  if (fits) {
-    if (auto reused = before.reuse_in((*skeleton)->obj); !reused) return reused.error();
-  }
-  if (auto loaded = load(*skeleton); !loaded) return loaded.error();
-
+  const Maps origin = before.fits((*skeleton)->obj) ? Maps::kept : Maps::made;
+  if (auto loaded = load(*skeleton, before, origin); !loaded) return loaded.error();
   auto maps = MapSet::of_object((*skeleton)->obj);
   if (!maps) return std::move(maps).error();
-  const auto attachment = describe(settings, before);
-  if (!attachment) return attachment.error();
-  if (auto filled = maps->fill(settings.vips, states, *attachment); !filled) return filled.error();
-  if (!fits) {
-    if (auto pinned = pin_new(*maps, pins); !pinned) return pinned.error();
-  }
+  if (auto filled = fill(*maps, settings, before, origin); !filled) return filled.error();
+
+  auto plane = over(settings, *maps);
+  if (!plane) return plane;
   auto attached = attach(hooks_of(pins, settings.interface), programs_of(*skeleton), settings.choice);
   if (!attached) return std::move(attached).error();
-  if (!fits) {
-    if (auto swapped = swap_in_new(pins); !swapped) return swapped.error();
-  }
-
-  auto buckets = MappedArray<std::uint32_t>::open(maps->fd("buckets"), RELAIS_BUCKET_SLOTS);
-  if (!buckets) return std::move(buckets).error();
-  auto lease = MappedArray<std::uint64_t>::open(maps->fd("lease"), 1);
-  if (!lease) return std::move(lease).error();
-  DataPlane plane(settings, std::move(*buckets), std::move(*lease));
-  plane.verdicts_ = UniqueFd(::fcntl(maps->fd("verdicts"), F_DUPFD_CLOEXEC, 3));
-  plane.bucket_packets_ = UniqueFd(::fcntl(maps->fd("bucket_packets"), F_DUPFD_CLOEXEC, 3));
-  plane.mode_ = attached->mode;
-  plane.refusals_ = std::move(attached->refusals);
+  plane->mode_ = attached->mode;
+  plane->refusals_ = std::move(attached->refusals);
+  if (origin == Maps::kept) return plane;
+  if (auto swapped = swap_in_new(pins); !swapped) return swapped.error();
   return plane;
 }
 
@@ -242,8 +264,7 @@ std::vector<IpAddress> pinned_vips(const std::string& pin_directory) {
 }
 
 Result<> remove_data_plane(const std::string& pin_directory, IfIndex interface) {
-  const auto attachment = MapSet::open_pinned(maps_directory(pin_directory)).attachment();
-  const bool ours = attachment && attachment->interface == interface.value() && attachment->clsact_is_ours != 0;
+  const bool ours = clsact_is_ours(pin_directory, interface);
   fence_predecessor(pin_directory);
   if (auto detached = detach(hooks_of(pin_directory, interface), ours ? Clsact::remove : Clsact::keep); !detached) {
     return detached;

@@ -73,6 +73,7 @@ class DataPlane {
   Result<> detach();
 
  private:
+  static Result<DataPlane> over(const DataPlaneSettings& settings, const MapSet& maps);
   DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets, MappedArray<std::uint64_t> lease);
 
   std::string pin_directory_;

@@ -87,6 +87,32 @@ TEST_P(AttachedTest, every_client_is_answered_by_the_node_that_serves_its_bucket
   }
 }
 
+TEST_P(AttachedTest, megabytes_arrive_unchanged_also_in_jumbo_frames) {
+  Segment::set_all(segment_.a, BucketState::serve);
+  for (const char* mtu : {"1500", "9000"}) {
+    segment_.set_mtu(mtu);
+    for (const IpFamily family : kFamilies) {
+      Connection connection = connect(segment_, Segment::client_address(family, 4));
+      ASSERT_EQ(connection.answered_by(3s), 'a');
+      EXPECT_TRUE(connection.echoes_all(4'000'000)) << "MTU " << mtu;
+    }
+  }
+}
+
+TEST_P(AttachedTest, counters_say_in_which_bucket_packets_passed) {
+  Segment::set_all(segment_.a, BucketState::serve);
+  const IpAddress from = Segment::client_address(IpFamily::v6, 6);
+  ASSERT_EQ(connect(segment_, from).answered_by(3s), 'a');
+  const auto counters = segment_.a.plane->counters();
+  ASSERT_TRUE(counters) << counters.error().to_string();
+  ASSERT_EQ(counters->buckets.size(), 2U);
+  std::uint64_t passed = 0;
+  for (const auto& bucket : counters->buckets[kVipNumber6]) passed += bucket.passed;
+  EXPECT_GE(counters->buckets[kVipNumber6][bucket_of(kKey, from).value()].passed, 2U);
+  EXPECT_EQ(counters->buckets[kVipNumber6][bucket_of(kKey, from).value()].passed, passed);
+  EXPECT_EQ(verdicts(*segment_.a.plane, RELAIS_PASS_SERVE), passed);
+}
+
 TEST_P(AttachedTest, a_connection_stays_with_its_node_while_its_bucket_moves_there_and_back) {
   Segment::set_all(segment_.a, BucketState::serve);
   Segment::set_all(segment_.b, BucketState::foreign);

@@ -2,6 +2,7 @@
 #include "tests/bpf/network.h"
 
 #include "base/clock.h"
+#include "base/prng.h"
 #include "netfilter/loader/bpf_file_system.h"
 #include "netfilter/net/link.h"
 #include "netfilter/net/multicast.h"
@@ -74,12 +75,12 @@ UniqueFd listen_on(IpFamily family, V6Only only) {
   return socket;
 }
 
-// Echoes once; false at the end of the connection.
+// Echoes what is there; false at the end of the connection.
 bool echo(int socket) {
-  char byte = 0;
-  const ssize_t received = ::recv(socket, &byte, 1, MSG_DONTWAIT);
+  std::array<char, 65536> buffer{};
+  const ssize_t received = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (received < 0 && errno == EAGAIN) return true;
-  return received == 1 && ::send(socket, &byte, 1, MSG_NOSIGNAL) == 1;
+  return received > 0 && ::send(socket, buffer.data(), static_cast<std::size_t>(received), MSG_NOSIGNAL) == received;
 }
 
 }  // namespace
@@ -179,6 +180,25 @@ bool Connection::echoes(milliseconds limit) {
   return ::recv(socket_.get(), &byte, 1, 0) == 1 && byte == 'x';
 }
 
+bool Connection::echoes_all(std::size_t bytes) {
+  Prng prng(bytes);
+  std::vector<char> out(bytes);
+  std::ranges::generate(out, [&] { return static_cast<char>(prng.next()); });
+  std::vector<char> back;
+  std::array<char, 65536> buffer{};
+  constexpr std::size_t kWindow = 131072;  // never more under way than the echo server's buffers take
+  for (std::size_t sent = 0; back.size() < bytes;) {
+    const std::size_t chunk = std::min({bytes - sent, kWindow - (sent - back.size()), buffer.size()});
+    const ssize_t written = chunk == 0 ? 0 : ::send(socket_.get(), &out[sent], chunk, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written > 0) sent += static_cast<std::size_t>(written);
+    if (!wait_for(POLLIN, milliseconds(2000))) return false;
+    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (received <= 0) return false;
+    back.insert(back.end(), buffer.begin(), buffer.begin() + received);
+  }
+  return back == out;
+}
+
 bool Connection::was_reset(milliseconds limit) {
   char byte = 0;
   return wait_for(POLLIN, limit) && ::recv(socket_.get(), &byte, 1, 0) < 0 && errno == ECONNRESET;
@@ -253,6 +273,12 @@ void Segment::open(TestNode& node, netfilter::AttachChoice choice) {
     const auto added = netfilter::add_vip_address(node.interface, vip);
     ASSERT_TRUE(added) << added.error().to_string();
   }
+}
+
+void Segment::set_mtu(const std::string& mtu) {
+  for (const char* port : {"rlsnf-c", "rlsnf-a", "rlsnf-b"})
+    bridge_.shell("ip link set " + std::string(port) + " mtu " + mtu);
+  for (const NetworkNamespace* space : {&client, &a.space, &b.space}) space->shell("ip link set eth0 mtu " + mtu);
 }
 
 void Segment::set_all(TestNode& node, BucketState state) {

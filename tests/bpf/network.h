@@ -71,6 +71,8 @@ class Connection {
   std::optional<char> answered_by(std::chrono::milliseconds limit);
   // A byte there and back.
   bool echoes(std::chrono::milliseconds limit = std::chrono::milliseconds(1000));
+  // So many bytes there and back, unchanged.
+  bool echoes_all(std::size_t bytes);
   // Reads until the end: true if the peer reset the connection.
   bool was_reset(std::chrono::milliseconds limit = std::chrono::milliseconds(1000));
 
@@ -102,6 +104,7 @@ class Segment {
   netfilter::DataPlaneSettings settings(const TestNode& node, netfilter::AttachChoice choice) const;
   // Opens the data plane and adds the VIPs, as the daemon does: every bucket foreign, no lease.
   void open(TestNode& node, netfilter::AttachChoice choice);
+  void set_mtu(const std::string& mtu);
   // Lease for an hour, all buckets of both VIPs in this state.
   static void set_all(TestNode& node, BucketState state);
   static IpAddress client_address(IpFamily family, std::size_t number);
