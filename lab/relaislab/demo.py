@@ -25,14 +25,18 @@ EXPLAIN = {
     "resume": "n3 is resumed",
 }
 NEXT = """Next, as root:
-  lab/lab exec n1 -- relais status         nodes, shares, the map of buckets
-  lab/lab exec n1 -- relais watch          the same, live
-  lab/lab exec n1 -- relais who 203.0.113.42
-  lab/lab exec n1 -- relais receipts       what every move cost
-  lab/lab crash n2   and   lab/lab start n2
-  lab/lab probe load --rate 200 --duration 10 --long 20
-  lab/lab shell n1                         look around inside of a node
-  lab/lab down                             end the lab"""
+  LAB exec n1 -- relais status         nodes, shares, the map of buckets
+  LAB exec n1 -- relais watch          the same, live
+  LAB exec n1 -- relais who 203.0.113.42
+  LAB exec n1 -- relais receipts       what every move cost
+  LAB crash n2   and   LAB start n2
+  LAB probe load --rate 200 --duration 10 --long 20
+  LAB shell n1                         look around inside of a node
+  LAB down                             end the lab"""
+
+
+def lab_command(prefix):
+    return "lab/lab" if prefix == "relais" else f"lab/lab --prefix {prefix}"
 
 
 def say(text):
@@ -99,7 +103,7 @@ def play(state, load):
 
 def show(state, report):
     say("\nWhat clients saw (new connections from 480 addresses, IPv4 and IPv6):\n")
-    for line in picture.timeline(report) + [""] + picture.table(report, EXPLAIN):
+    for line in picture.timeline(report, EXPLAIN) + [""] + picture.table(report, EXPLAIN):
         say(line)
     crash = next(phase for phase in report["phases"] if phase["name"] == "crash")
     planned = sum(phase["long"]["broken"] for phase in report["phases"] if phase["name"] != "crash")
@@ -107,7 +111,7 @@ def show(state, report):
         f"other; its return, the drain and the resume broke {planned}.")
     say(f"The cluster goes on: {len(state.running())} nodes serve {topology.VIP4} and {topology.VIP6}, "
         f"port {topology.SERVICE_PORT}.\n")
-    say(NEXT)
+    say(NEXT.replace("LAB", lab_command(state.plan.prefix)))
 
 
 def run_demo(prefix, build, timing):
@@ -145,4 +149,5 @@ def main():
             print(f"      way out: {error.way_out}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"demo: interrupted (end the lab with: {lab_command(arguments.prefix)} down)", file=sys.stderr)
         return 130

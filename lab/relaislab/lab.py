@@ -154,6 +154,18 @@ def not_serving(state):
     return None
 
 
+def last_words(state):
+    """The last line of each running node's relaisd."""
+    words = []
+    for node in state.running():
+        try:
+            with open(nodes.log_path(state, node, "relaisd"), encoding="utf-8", errors="replace") as file:
+                words.append(f"{node} says last: {(file.read().splitlines() or ['nothing'])[-1]}")
+        except FileNotFoundError:
+            words.append(f"{node} says nothing")
+    return "; ".join(words)
+
+
 def wait_until_serving(state, timeout_s=START_TIMEOUT_S):
     """Waits until all running nodes are members with a quorum and nothing moves; returns the seconds that it took."""
     if state.plan.relaisd == "no" or not has_quorum(state):
@@ -165,7 +177,7 @@ def wait_until_serving(state, timeout_s=START_TIMEOUT_S):
         if reason is None:
             return took_s
         if took_s > timeout_s:
-            raise LabError(f"the cluster does not serve after {timeout_s} s: {reason}",
+            raise LabError(f"the cluster does not serve after {timeout_s} s: {reason}; {last_words(state)}",
                            f"read {state.path('log')}/*-relaisd.log")
         time.sleep(0.1)
 

@@ -42,12 +42,14 @@ def ruler(phases, slot_ms, width):
     return "".join(line).rstrip()
 
 
-def timeline(report, columns=100):
-    """Lines: a ruler of phases, one row per node, one for connections that had to wait or were lost."""
+def timeline(report, explain, columns=100):
+    """Lines: a ruler of the phases that `explain` knows, one row per node, one for connections that had to wait or were
+    lost."""
     factor = max(1, -(-len(report["timeline"]) // columns))
     slots, slot_ms = merge(report["timeline"], factor), report["slot_ms"] * factor
     highest = max((count for slot in slots for count in slot["answers"].values()), default=0)
-    lines = ["     " + ruler(report["phases"], slot_ms, len(slots))]
+    phases = [phase for phase in report["phases"] if phase["name"] in explain]
+    lines = ["     " + ruler(phases, slot_ms, len(slots))]
     for name in node_names(slots):
         lines.append(f"{name:>4} " + "".join(bar(slot["answers"].get(name, 0), highest) for slot in slots))
     marks = "".join(LOST if slot["lost"] else LATE if slot["delayed"] else " " for slot in slots)
