@@ -39,6 +39,7 @@ totem {
   token_coefficient: 0
   token_retransmits_before_loss_const: 4
   consensus: 240
+  seqno_unchanged_const: 3
   crypto_cipher: aes256
   crypto_hash: sha256
   keyfile: /etc/corosync/authkey
