@@ -1,4 +1,5 @@
-// The front of this node: its interface, the data plane on it, the VIPs' addresses and the cluster MACs in the NIC's filter.
+// The front of this node: its interface, the data plane on it, the VIPs' addresses and the cluster MACs in the NIC's
+// filter.
 #pragma once
 
 #include "base/result.h"

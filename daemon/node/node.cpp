@@ -217,7 +217,8 @@ void Node::multicast(ha::ViewId view, ha::Body body) {
   if (std::holds_alternative<ha::Heartbeat>(body)) ++heartbeats_sent_;
   if (!ring_) return;
   const Result<> sent = ring_->send({.view = view, .body = std::move(body)});
-  // Not sent is like lost in a fault: the ring says so itself in a moment, and what matters is said again in the next view.
+  // Not sent is like lost in a fault: the ring says so itself in a moment, and what matters is said again in the next
+  // view.
   if (sent.has_error()) spdlog::debug("not sent: {}", sent.error().to_string());
 }
 

@@ -1,5 +1,5 @@
-// The last known cluster state on disk: who is drained, who owned what. Read once at the start; nothing that a node answers
-// for is ever taken from it. Losing it costs the drain flags after a restart of the whole cluster, no more.
+// The last known cluster state on disk: who is drained, who owned what. Read once at the start; nothing that a node
+// answers for is ever taken from it. Losing it costs the drain flags after a restart of the whole cluster, no more.
 #pragma once
 
 #include "base/result.h"

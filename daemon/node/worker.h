@@ -1,5 +1,6 @@
-// One background thread for jobs that may take long (files, dumps of the kernel's socket table), so that the io_context's
-// thread, which keeps the lease alive, never waits. Jobs run in order; each hands its result back to the io_context.
+// One background thread for jobs that may take long (files, dumps of the kernel's socket table), so that the
+// io_context's thread, which keeps the lease alive, never waits. Jobs run in order; each hands its result back to the
+// io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

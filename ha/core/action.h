@@ -1,5 +1,6 @@
-// What the core wants done. The shell carries actions out in the order of the list, one after the other, before it takes the
-// next event. Stores into the data plane's mapped memory cannot fail, so what follows one in a list may rely on it.
+// What the core wants done. The shell carries actions out in the order of the list, one after the other, before it
+// takes the next event. Stores into the data plane's mapped memory cannot fail, so what follows one in a list may rely
+// on it.
 #pragma once
 
 #include "base/bucket_state.h"
@@ -49,7 +50,7 @@ enum class Severity : std::uint8_t { info, warning, error };
 // For the log and `relais events`. `node` is the node that it is about.
 struct Report {
   Severity severity = Severity::info;
-  std::string kind;    // stable machine word: "node-died", "joined", "quorum-lost", "config-differs", …
+  std::string kind;  // stable machine word: "node-died", "joined", "quorum-lost", "config-differs", …
   NodeId node;
   std::string text;
   bool operator==(const Report&) const = default;
@@ -66,7 +67,7 @@ struct Receipt {
   std::int64_t takeover_us = 0;
   std::uint32_t flows_kept = 0;
   std::uint32_t flows_lost = 0;
-  bool abandoned = false;      // a member died before the move was finished; another move follows
+  bool abandoned = false;  // a member died before the move was finished; another move follows
   bool operator==(const Receipt&) const = default;
 };
 
@@ -75,8 +76,7 @@ struct StopNow {
   bool operator==(const StopNow&) const = default;
 };
 
-using Action =
-    std::variant<ApplyStates, SetLease, Multicast, DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
+using Action = std::variant<ApplyStates, SetLease, Multicast, DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
 using Actions = std::vector<Action>;
 
 }  // namespace relais::ha

@@ -1,6 +1,6 @@
-// Assignment in two passes. Owners: everyone's target count follows from the weights alone; whoever has more lets go, whoever
-// has less receives. Standbys: for each owner, the others' targets *without it* say how many of its buckets each would get;
-// so when it dies, its buckets go to their standbys and the result is balanced at once.
+// Assignment in two passes. Owners: everyone's target count follows from the weights alone; whoever has more lets go,
+// whoever has less receives. Standbys: for each owner, the others' targets *without it* say how many of its buckets
+// each would get; so when it dies, its buckets go to their standbys and the result is balanced at once.
 #include "ha/core/assign.h"
 
 #include "base/invariant.h"
@@ -15,8 +15,9 @@ namespace {
 using Weights = std::map<NodeId, std::uint16_t>;
 using Counts = std::map<NodeId, int>;
 
-// Everyone's number of buckets: the whole part of its exact share, and what remains one by one to those who have a fraction:
-// first to who already has more than the whole part (saves a move), then by the larger fraction, then by the lower id.
+// Everyone's number of buckets: the whole part of its exact share, and what remains one by one to those who have a
+// fraction: first to who already has more than the whole part (saves a move), then by the larger fraction, then by the
+// lower id.
 Counts target_counts(const Weights& weights, const Counts& current) {
   std::uint64_t total = 0;
   for (const auto& [node, weight] : weights) total += weight;
@@ -36,7 +37,8 @@ Counts target_counts(const Weights& weights, const Counts& current) {
     remaining -= whole;
     const auto had = current.find(node);
     if (scaled % total != 0) {
-      claims.push_back({.keeps = had != current.end() && had->second > whole, .fraction = scaled % total, .node = node});
+      claims.push_back(
+          {.keeps = had != current.end() && had->second > whole, .fraction = scaled % total, .node = node});
     }
   }
   std::ranges::sort(claims, [](const Claim& a, const Claim& b) {
@@ -87,7 +89,7 @@ void plan_owners(const Assignment& previous, const Weights& weights, Assignment&
     }
   }
   std::vector<std::size_t> rest;
-  for (const std::size_t bucket : homeless) {   // the standby first: it is prepared
+  for (const std::size_t bucket : homeless) {  // the standby first: it is prepared
     const auto standby = room.find(previous.standby[bucket]);
     if (standby == room.end() || standby->second <= 0) {
       rest.push_back(bucket);
@@ -123,7 +125,8 @@ Counts standby_quota(const Weights& weights, const Counts& counts, NodeId owner)
   return quota;
 }
 
-void plan_standbys_of(NodeId owner, const Assignment& previous, const Weights& weights, Counts quota, Assignment& next) {
+void plan_standbys_of(NodeId owner, const Assignment& previous, const Weights& weights, Counts quota,
+                      Assignment& next) {
   std::vector<std::size_t> open;
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     if (next.owner[bucket] != owner) continue;

@@ -16,12 +16,13 @@ struct Assignment {
   bool operator==(const Assignment&) const = default;
 };
 
-// The new assignment for the nodes in `weights` (live nodes only; weight 0 = owns nothing, but may be standby of last resort).
-// Guarantees, for total weight > 0:
+// The new assignment for the nodes in `weights` (live nodes only; weight 0 = owns nothing, but may be standby of last
+// resort). Guarantees, for total weight > 0:
 //  - each node's count is within one bucket of its exact share 256 * weight / total;
 //  - the fewest buckets change owner that this allows; a dead node's buckets spread over all that have room;
 //  - a standby is never the owner, is a node of weight > 0 if there is another one, and each owner's buckets are
-//    spread over the others in proportion to their weights, within one; an owner's standbys change only where they must.
+//    spread over the others in proportion to their weights, within one; an owner's standbys change only where they
+//    must.
 // Total weight 0: nobody owns anything (all kNoNode).
 Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights);
 

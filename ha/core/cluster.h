@@ -17,10 +17,10 @@ using ViewId = StrongId<struct ViewIdTag, std::uint64_t>;
 
 // One bucket of one VIP.
 struct Bucket {
-  NodeId owner;          // answers new clients; while a move is under way, still the old owner until it has released
-  NodeId standby;        // takes over if the owner dies; never the owner; kNoNode if there is no other node
-  Epoch move;            // the handover or claim under way; 0 = none
-  NodeSet leftovers;     // nodes that may still have connections here, and are not the owner
+  NodeId owner;       // answers new clients; while a move is under way, still the old owner until it has released
+  NodeId standby;     // takes over if the owner dies; never the owner; kNoNode if there is no other node
+  Epoch move;         // the handover or claim under way; 0 = none
+  NodeSet leftovers;  // nodes that may still have connections here, and are not the owner
   bool operator==(const Bucket&) const = default;
 };
 
@@ -28,12 +28,12 @@ using BucketTable = std::array<Bucket, kBuckets>;
 
 // Why buckets move.
 enum class Cause : std::uint8_t {
-  formed = 0,        // the cluster started, nobody owned them
-  node_died = 1,     // the ring dropped the node
-  daemon_died = 2,   // relaisd ended, the node is still in the ring: grace
-  declared_dead = 3, // relaisd is silent (frozen): grace
-  left = 4,          // orderly stop of relaisd
-  joined = 5,        // a node came (back) and gets its share
+  formed = 0,         // the cluster started, nobody owned them
+  node_died = 1,      // the ring dropped the node
+  daemon_died = 2,    // relaisd ended, the node is still in the ring: grace
+  declared_dead = 3,  // relaisd is silent (frozen): grace
+  left = 4,           // orderly stop of relaisd
+  joined = 5,         // a node came (back) and gets its share
   drain = 6,
   resume = 7,
   weight = 8,
@@ -56,43 +56,43 @@ constexpr std::string_view to_string(Cause cause) {
 
 // How far a move has come.
 enum class MovePhase : std::uint8_t {
-  planned = 0,    // handover: the new owner prepares
-  holding = 1,    // handover: the new owner is ready, the old one is about to release
-  claiming = 2,   // takeover or formation: the new owner waits until no previous owner can hold a lease
-  released = 3,   // handover: the old owner has stopped accepting, the new one is about to claim
+  planned = 0,   // handover: the new owner prepares
+  holding = 1,   // handover: the new owner is ready, the old one is about to release
+  claiming = 2,  // takeover or formation: the new owner waits until no previous owner can hold a lease
+  released = 3,  // handover: the old owner has stopped accepting, the new one is about to claim
 };
 
 // All buckets that go from one node to another for one reason at one time.
 struct Move {
-  NodeId from;       // kNoNode: from nobody (formed)
+  NodeId from;  // kNoNode: from nobody (formed)
   NodeId to;
   Cause cause = Cause::formed;
   MovePhase phase = MovePhase::planned;
-  std::uint16_t buckets = 0;        // how many, over all VIPs, when it was planned
-  std::uint32_t flows_kept = 0;     // handover: connections that the old owner keeps as leftovers
-  std::uint32_t flows_lost = 0;     // takeover: connections that the dead node last reported
+  std::uint16_t buckets = 0;     // how many, over all VIPs, when it was planned
+  std::uint32_t flows_kept = 0;  // handover: connections that the old owner keeps as leftovers
+  std::uint32_t flows_lost = 0;  // takeover: connections that the dead node last reported
   bool operator==(const Move&) const = default;
 };
 
 // What is known of a configured node beyond its membership; survives its absence.
 struct NodeRecord {
   bool drained = false;
-  bool grace = false;                     // its daemon died; its leftovers may come back
-  std::vector<std::uint16_t> weights;     // per VIP
+  bool grace = false;                  // its daemon died; its leftovers may come back
+  std::vector<std::uint16_t> weights;  // per VIP
   std::uint64_t incarnation = 0;
   std::uint64_t config_hash = 0;
-  std::uint64_t heartbeat = 0;            // sequence of its last heartbeat in the ordered stream
-  std::uint32_t connections = 0;          // that heartbeat's count
+  std::uint64_t heartbeat = 0;    // sequence of its last heartbeat in the ordered stream
+  std::uint32_t connections = 0;  // that heartbeat's count
   bool operator==(const NodeRecord&) const = default;
 };
 
 struct Cluster {
-  Epoch epoch;                            // counts changes; also numbers moves
-  NodeSet members;                        // nodes that have this state and may own buckets
-  std::map<NodeId, NodeRecord> nodes;     // every configured node
-  std::vector<BucketTable> vips;          // by VipId
-  std::map<Epoch, Move> moves;            // under way
-  Cause cause = Cause::formed;            // of the last change that may move buckets; what is left over moves for it too
+  Epoch epoch;                         // counts changes; also numbers moves
+  NodeSet members;                     // nodes that have this state and may own buckets
+  std::map<NodeId, NodeRecord> nodes;  // every configured node
+  std::vector<BucketTable> vips;       // by VipId
+  std::map<Epoch, Move> moves;         // under way
+  Cause cause = Cause::formed;         // of the last change that may move buckets; what is left over moves for it too
   bool operator==(const Cluster&) const = default;
 };
 

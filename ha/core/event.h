@@ -15,11 +15,12 @@ namespace relais::ha {
 
 // Why a member left a view.
 enum class LeaveReason : std::uint8_t {
-  node_down,     // the ring dropped the node: crash, cut, orderly end of corosync
-  daemon_down,   // its relaisd ended (or left the group), the node is still in the ring
+  node_down,    // the ring dropped the node: crash, cut, orderly end of corosync
+  daemon_down,  // its relaisd ended (or left the group), the node is still in the ring
 };
 
-// Membership as of one point of the ordered stream. Emitted only when Corosync's group and quorum services agree on the ring.
+// Membership as of one point of the ordered stream. Emitted only when Corosync's group and quorum services agree on the
+// ring.
 struct ViewChanged {
   struct Left {
     NodeId node;
@@ -27,12 +28,12 @@ struct ViewChanged {
     bool operator==(const Left&) const = default;
   };
   ViewId view;
-  NodeSet members;              // nodes with a running relaisd in the ring, with us
-  NodeSet joined;               // of those: not with us in the previous view (also: restarted in between)
-  std::vector<Left> left;       // with us in the previous view, not now (or restarted: then also in `joined`)
+  NodeSet members;         // nodes with a running relaisd in the ring, with us
+  NodeSet joined;          // of those: not with us in the previous view (also: restarted in between)
+  std::vector<Left> left;  // with us in the previous view, not now (or restarted: then also in `joined`)
   bool quorate = false;
-  std::uint32_t quorum = 0;     // votes needed
-  std::uint32_t expected = 0;   // votes configured
+  std::uint32_t quorum = 0;    // votes needed
+  std::uint32_t expected = 0;  // votes configured
   bool operator==(const ViewChanged&) const = default;
 };
 

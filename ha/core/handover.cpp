@@ -1,7 +1,7 @@
-// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready) -> released (the old one has
-// stopped accepting; the new one adopts), each step an ordered message, so there is never an overlap. A takeover or founding
-// is a claim: the new owner waits for the fences, serves, and says so. The plan itself needs no message: every member
-// computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
+// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready) -> released (the old one
+// has stopped accepting; the new one adopts), each step an ordered message, so there is never an overlap. A takeover or
+// founding is a claim: the new owner waits for the fences, serves, and says so. The plan itself needs no message: every
+// member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
 #include "ha/core/machine.h"
 
 #include <algorithm>
@@ -49,7 +49,8 @@ class MoveBook {
     return entry->second;
   }
 
-  // What becomes of the connections of a node that was taken over from: split by buckets, the last move gets the remainder.
+  // What becomes of the connections of a node that was taken over from: split by buckets, the last move gets the
+  // remainder.
   void settle_connections() {
     std::map<NodeId, std::uint32_t> total_buckets;
     std::map<NodeId, std::uint32_t> left;
@@ -85,7 +86,8 @@ class MoveBook {
 void redirect(Cluster& cluster, MoveBook& book, Bucket& bucket, NodeId target) {
   if (bucket.move != Epoch{}) {
     const Move& move = cluster.moves.at(bucket.move);
-    // From `holding` on, and while a claim waits, the move ends first; the plan that follows its end goes on from there.
+    // From `holding` on, and while a claim waits, the move ends first; the plan that follows its end goes on from
+    // there.
     if (move.phase != MovePhase::planned || move.to == target) return;
     bucket.move = Epoch{};
   }
@@ -120,7 +122,9 @@ Receipt receipt_of(Epoch epoch, const Move& move) {
                  .flows_lost = move.flows_lost};
 }
 
-std::int64_t to_us(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
+std::int64_t to_us(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
 
 }  // namespace
 
@@ -135,7 +139,7 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
     undrained[node] = weight;
     any = any || weights[node] > 0;
   }
-  return any ? weights : undrained;   // all drained: serving is better than an outage
+  return any ? weights : undrained;  // all drained: serving is better than an outage
 }
 
 bool waits_to_claim(const State& state, Epoch epoch) {
@@ -174,7 +178,7 @@ void Machine::apply_founding_plan() {
     for (std::size_t i = 0; i < kBuckets; ++i) {
       table[i].owner = plan.owner[i];
       table[i].standby = plan.standby[i];
-      if (plan.owner[i] == kNoNode) continue;   // nobody has any weight
+      if (plan.owner[i] == kNoNode) continue;  // nobody has any weight
       table[i].leftovers.erase(plan.owner[i]);
       table[i].move = book.enter({.from = kNoNode, .to = plan.owner[i], .phase = MovePhase::claiming});
     }
@@ -184,7 +188,7 @@ void Machine::apply_founding_plan() {
 void Machine::abandon_moves_of(NodeId node) {
   for (const auto& [epoch, move] : cluster().moves) {
     if (move.from != node && move.to != node) continue;
-    if (move.phase == MovePhase::claiming && move.to != node) continue;   // `from` is dead anyway
+    if (move.phase == MovePhase::claiming && move.to != node) continue;  // `from` is dead anyway
     Receipt receipt = receipt_of(epoch, move);
     receipt.abandoned = true;
     actions.emplace_back(receipt);
@@ -214,7 +218,8 @@ void Machine::apply_holding(NodeId from, const Holding& holding) {
   Move& move = found->second;
   if (move.to != from || move.phase != MovePhase::planned) return;
   move.phase = MovePhase::holding;
-  if (move.from == self() && is_member()) multicast(Released{.move = holding.move, .flows = flows_of_move(holding.move)});
+  if (move.from == self() && is_member())
+    multicast(Released{.move = holding.move, .flows = flows_of_move(holding.move)});
 }
 
 void Machine::apply_released(NodeId from, const Released& released) {
@@ -248,7 +253,7 @@ void Machine::finish_move(const Receipt& receipt) {
   state.move_started.erase(receipt.epoch);
   state.claimed.erase(receipt.epoch);
   actions.emplace_back(receipt);
-  apply_plan(cluster().cause);   // what could not be redirected while this move was under way
+  apply_plan(cluster().cause);  // what could not be redirected while this move was under way
 }
 
 void Machine::apply_set_drained(const SetDrained& order) {

@@ -1,5 +1,6 @@
-// Leftovers: connections on a node that no longer owns their bucket. The node that has them counts them and says when the
-// last one has ended; of a node whose daemon died they are kept for a grace; the drain limit ends what does not end itself.
+// Leftovers: connections on a node that no longer owns their bucket. The node that has them counts them and says when
+// the last one has ended; of a node whose daemon died they are kept for a grace; the drain limit ends what does not end
+// itself.
 #include "ha/core/machine.h"
 
 namespace relais::ha {
@@ -101,7 +102,7 @@ void Machine::end_graces() {
   if (!is_member() || cluster().members.lowest() != self()) return;
   for (auto& [node, until] : state.grace_until) {
     if (now < until) continue;
-    until = now + state.settings.timing.hello_retry;   // again, should this one get lost with its view
+    until = now + state.settings.timing.hello_retry;  // again, should this one get lost with its view
     multicast(GraceOver{node});
   }
 }

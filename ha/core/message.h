@@ -1,5 +1,6 @@
 // Messages between the daemons, multicast in total order by Corosync. Plain values; ha/wire turns them into bytes.
-// A message is a statement of its sender about itself, or an operator's command. What a receiver may conclude is in step.cpp.
+// A message is a statement of its sender about itself, or an operator's command. What a receiver may conclude is in
+// step.cpp.
 #pragma once
 
 #include "base/bucket_state.h"
@@ -27,30 +28,30 @@ struct Heartbeat {
     bool operator==(const Ack&) const = default;
   };
   std::uint64_t sequence = 0;
-  std::uint32_t connections = 0;   // TCP connections on VIPs that this node has, for receipts
-  NodeSet members;                 // of the cluster state that the sender has; empty: it has none
-  std::vector<Ack> acks;           // only from a member that has the state
+  std::uint32_t connections = 0;  // TCP connections on VIPs that this node has, for receipts
+  NodeSet members;                // of the cluster state that the sender has; empty: it has none
+  std::vector<Ack> acks;          // only from a member that has the state
   bool operator==(const Heartbeat&) const = default;
 };
 
 // "I want to be a member." Sent on every view in which the sender is not one, and again until it is.
 struct Hello {
-  std::uint64_t incarnation = 0;        // random per start of the daemon
-  std::uint32_t attempt = 0;            // counts hellos of this incarnation
+  std::uint64_t incarnation = 0;  // random per start of the daemon
+  std::uint32_t attempt = 0;      // counts hellos of this incarnation
   std::uint64_t config_hash = 0;
-  Epoch epoch;                          // of the state that the sender knows; 0 = none
-  std::vector<std::uint16_t> weights;   // per VIP: its own, as configured
-  std::vector<BucketSet> leftovers;     // per VIP: where it still has connections
-  std::string version;                  // of the sender's relaisd
+  Epoch epoch;                         // of the state that the sender knows; 0 = none
+  std::vector<std::uint16_t> weights;  // per VIP: its own, as configured
+  std::vector<BucketSet> leftovers;    // per VIP: where it still has connections
+  std::string version;                 // of the sender's relaisd
   bool operator==(const Hello&) const = default;
 };
 
-// "This is the state as of `for_node`'s hello `incarnation`; from here on it is a member", or, when nobody has the state,
-// "these nodes form the cluster, starting from this state".
+// "This is the state as of `for_node`'s hello `incarnation`; from here on it is a member", or, when nobody has the
+// state, "these nodes form the cluster, starting from this state".
 struct Snapshot {
-  NodeId for_node;                 // kNoNode: forming; then `forming` names the members
-  std::uint64_t incarnation = 0;   // of for_node
-  std::uint32_t attempt = 0;       // of for_node's hello
+  NodeId for_node;                // kNoNode: forming; then `forming` names the members
+  std::uint64_t incarnation = 0;  // of for_node
+  std::uint32_t attempt = 0;      // of for_node's hello
   NodeSet forming;
   Cluster cluster;
   bool operator==(const Snapshot&) const = default;
@@ -65,7 +66,7 @@ struct Holding {
 // Handover step 2, from the old owner, after its data plane has stopped accepting new connections.
 struct Released {
   Epoch move;
-  std::uint32_t flows = 0;         // connections that it keeps (they become leftovers)
+  std::uint32_t flows = 0;  // connections that it keeps (they become leftovers)
   bool operator==(const Released&) const = default;
 };
 
@@ -112,16 +113,16 @@ struct SetWeight {
 // From a new owner, for the receipts of all nodes: "I serve what I got by move `move`."
 struct Claimed {
   Epoch move;
-  std::int64_t detect_us = 0;      // takeover: last heartbeat of the dead node to its removal; handover: 0
-  std::int64_t takeover_us = 0;    // removal (or plan) to claim
+  std::int64_t detect_us = 0;    // takeover: last heartbeat of the dead node to its removal; handover: 0
+  std::int64_t takeover_us = 0;  // removal (or plan) to claim
   bool operator==(const Claimed&) const = default;
 };
 
-using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving, SetDrained,
-                          SetWeight, Claimed>;
+using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving,
+                          SetDrained, SetWeight, Claimed>;
 
 struct Message {
-  ViewId view;   // the view in which the sender sent it: what arrives in a later one is re-checked or dropped
+  ViewId view;  // the view in which the sender sent it: what arrives in a later one is re-checked or dropped
   Body body;
   bool operator==(const Message&) const = default;
 };

@@ -17,7 +17,7 @@ BucketState state_as_owner(const State& state, const Bucket& bucket, BucketState
   if (bucket.move != Epoch{}) {
     const Move& move = state.cluster.moves.at(bucket.move);
     if (waits_to_claim(state, bucket.move)) return without_membership(current);
-    if (move.phase == MovePhase::holding) return BucketState::leftover;   // I3: released before the new owner adopts
+    if (move.phase == MovePhase::holding) return BucketState::leftover;  // I3: released before the new owner adopts
   }
   NodeSet others = bucket.leftovers;
   others.erase(state.settings.self);

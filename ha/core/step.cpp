@@ -76,15 +76,13 @@ void Machine::on_delivered(const Delivered& delivered) {
   if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) on_heartbeat(delivered.from, *heartbeat);
   if (const auto* snapshot = std::get_if<Snapshot>(&body)) on_snapshot(*snapshot);
   switch (state.role) {
-    case Role::outside:
-      return;
+    case Role::outside: return;
     case Role::joining:
       if (is_for_joiner(body, self())) return install_snapshot(std::get<Snapshot>(body));
       if (state.log && !is_hello_of(delivered, self())) state.log->push_back(delivered);
       return;
     case Role::member:
-    case Role::stopping:
-      return apply_message(delivered);
+    case Role::stopping: return apply_message(delivered);
   }
 }
 
@@ -135,19 +133,14 @@ Step step(State state, const Event& event, Instant now) {
 
 Instant next_wakeup(const State& state) {
   switch (state.role) {
-    case Role::outside:
-      return Instant::max();
-    case Role::joining:
-      return state.flows_known ? state.next_hello_at : Instant::max();
-    case Role::stopping:
-      return state.stop_at;
-    case Role::member:
-      break;
+    case Role::outside: return Instant::max();
+    case Role::joining: return state.flows_known ? state.next_hello_at : Instant::max();
+    case Role::stopping: return state.stop_at;
+    case Role::member: break;
   }
   Instant wakeup = state.next_heartbeat_at;
-  const bool claims_wait = std::ranges::any_of(state.cluster.moves, [&](const auto& entry) {
-    return waits_to_claim(state, entry.first);
-  });
+  const bool claims_wait =
+      std::ranges::any_of(state.cluster.moves, [&](const auto& entry) { return waits_to_claim(state, entry.first); });
   return claims_wait ? std::min(wakeup, last_fence(state)) : wakeup;
 }
 

@@ -13,8 +13,8 @@ struct Step {
   Actions actions;
 };
 
-// A daemon that has just started: owns nothing, has no lease. `last_known` is a saved state, or an empty Cluster (epoch 0).
-// The shell must have set the data plane's lease to "not at all" and every state to foreign or leftover before.
+// A daemon that has just started: owns nothing, has no lease. `last_known` is a saved state, or an empty Cluster (epoch
+// 0). The shell must have set the data plane's lease to "not at all" and every state to foreign or leftover before.
 State initial_state(Settings settings, Cluster last_known, Instant now);
 
 // The next state and what to do about it. Total: any event in any state is safe. `now` never goes back.

@@ -1,5 +1,5 @@
-// The times that everything else follows from. All are derived from Corosync's token timeout: docs/decisions/0002-lease.md
-// proves why these values keep two owners apart and survivors serving.
+// The times that everything else follows from. All are derived from Corosync's token timeout:
+// docs/decisions/0002-lease.md proves why these values keep two owners apart and survivors serving.
 #pragma once
 
 #include "base/time.h"
@@ -18,7 +18,7 @@ struct Timing {
   Duration hello_retry{};  // a joiner that got no state asks again after so long
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
-  Duration drain_limit{};  // leftovers older than this are reset; zero: never
+  Duration drain_limit{};       // leftovers older than this are reset; zero: never
 
   bool operator==(const Timing&) const = default;
 };
@@ -30,10 +30,10 @@ constexpr Timing timing_for_token(Duration token) {
   timing.token = token;
   timing.detection = token * 22 / 10;
   timing.heartbeat = std::clamp<Duration>(token / 10, 20ms, 50ms);
-  // A survivor's last acknowledged heartbeat before a fault may be two intervals old, and the ring needs a moment to carry
-  // the first one after it: so survivors never stop serving while the ring drops the dead node.
+  // A survivor's last acknowledged heartbeat before a fault may be two intervals old, and the ring needs a moment to
+  // carry the first one after it: so survivors never stop serving while the ring drops the dead node.
   timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
-  timing.guard = 15ms;   // 500 ppm of the longest lease is 1.2 ms; the rest is for packets accepted just before the end
+  timing.guard = 15ms;  // 500 ppm of the longest lease is 1.2 ms; the rest is for packets accepted just before the end
   timing.silence = timing.lease + timing.guard;
   timing.hello_retry = std::max<Duration>(timing.detection, 1s);
   timing.grace = 10s;

@@ -14,8 +14,9 @@
 namespace relais::corosync {
 namespace {
 
-// After so many rotations without a message the token rests. Heartbeats come in one go (ha/core), so a rest follows each:
-// 10 % of a core for Corosync at the default preset, 26 % with Corosync's own default of 30, where the token hardly rests.
+// After so many rotations without a message the token rests. Heartbeats come in one go (ha/core), so a rest follows
+// each: 10 % of a core for Corosync at the default preset, 26 % with Corosync's own default of 30, where the token
+// hardly rests.
 constexpr std::int64_t kIdleRotations = 3;
 constexpr int kKnetPingIntervalMs = 300;
 constexpr int kKnetPingTimeoutMs = 600;

@@ -9,9 +9,9 @@
 // first one ViewChanged for the whole change, then the messages, in cpg's order.
 //
 // A daemon that joins or leaves within a ring changes the view at once, under the quorum of that ring.
-// If the ring changes again before quorum has spoken, the first change becomes a view of its own that is not quorate. Other
-// nodes may have acted on it in a quorate view, one change after the other; what they decided must not be decided here in
-// another way. A node that was outside for a moment asks the others for the state.
+// If the ring changes again before quorum has spoken, the first change becomes a view of its own that is not quorate.
+// Other nodes may have acted on it in a quorate view, one change after the other; what they decided must not be decided
+// here in another way. A node that was outside for a moment asks the others for the state.
 #pragma once
 
 #include "base/ids.h"

@@ -29,7 +29,7 @@ void write_weights(Writer& out, const std::vector<std::uint16_t>& weights);
 std::vector<std::uint16_t> read_weights(Reader& in, std::string_view field);
 
 // One byte, 0 or 1.
-void write_flag(Writer& out, bool flag);
+void write_flag(Writer& out, bool flag);  // tidy: allow bool-parameter: the flag is the value that is written
 bool read_flag(Reader& in, std::string_view field);
 
 }  // namespace relais::wire

@@ -119,7 +119,8 @@ Result<relais_attachment> describe(const DataPlaneSettings& settings) {
   return attachment;
 }
 
-// New maps are pinned only when they are filled, and kept ones are filled under no lease: no program meets half a table.
+// New maps are pinned only when they are filled, and kept ones are filled under no lease: no program meets half a
+// table.
 Result<> fill(MapSet& maps, const DataPlaneSettings& settings, const MapSet& before, Maps origin) {
   const auto attachment = describe(settings);
   if (!attachment) return attachment.error();

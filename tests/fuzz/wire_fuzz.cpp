@@ -1,5 +1,5 @@
-// libFuzzer: any bytes as a message or as a state file. Neither may crash, and what decodes must come back the same after
-// another round trip.
+// libFuzzer: any bytes as a message or as a state file. Neither may crash, and what decodes must come back the same
+// after another round trip.
 #include "base/invariant.h"
 #include "ha/wire/codec.h"
 

@@ -1,6 +1,6 @@
-"""The commands that the documentation names are real: make targets, subcommands of lab/lab and relais, and their options.
+"""The commands that the documentation names are real: make targets, subcommands of lab/lab and relais, their options.
 
-Usage: commands_test.py [--relais PATH --probe PATH], the built programs. Without them, their commands are not looked at,
+Usage: commands_test.py [--relais PATH --probe PATH], the built programs. Without them, theirs are not looked at,
 and the test is skipped.
 """
 
@@ -24,7 +24,7 @@ def documents():
 
 
 def commands_of(text):
-    """(line number, command line) of every line of a shell block and of every `inline` command; inline may be wrapped."""
+    """(line number, command line) of each line of a shell block and of each `inline` command; inline may be wrapped."""
     language = None
     prose = []
     for number, line in enumerate(text.split("\n"), 1):

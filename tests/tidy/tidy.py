@@ -118,7 +118,8 @@ def check_includes(source, tree):
 
 
 IMPURE_WORDS = re.compile(
-    r"\b(system_clock|steady_clock|high_resolution_clock|boot_now|clock_gettime|gettimeofday|getenv|s?rand|random_device"
+    r"\b(system_clock|steady_clock|high_resolution_clock|boot_now|clock_gettime|gettimeofday|getenv|s?rand"
+    r"|random_device"
     r"|printf|thread_local|std::cout|std::cerr|errno|unordered_map|unordered_set)\b")
 # A variable (not a function, not a constant) that outlives its block.
 MUTABLE_STATIC = re.compile(r"^\s*(inline\s+)?static\s+(?!const\b|constexpr\b|constinit const\b|inline\b)[^()]*[;={]")

@@ -69,7 +69,7 @@ class Rooms(unittest.TestCase):
         self.assertEqual(findings(tree), ["ha/corosync/a.cpp:2 rooms"])
 
     def test_the_table_names_only_rooms_and_has_no_circle(self):
-        below = {room: {tidy.room_of(name + "/x") if not name.endswith(".h") else tidy.room_of(name) for name in allowed}
+        below = {room: {tidy.room_of(name if name.endswith(".h") else name + "/x") for name in allowed}
                  for room, allowed in rooms.ROOMS.items() if allowed not in (rooms.EVERYTHING,) and room != "tests"}
         for room in below:
             reached, pending = set(), [room]
@@ -141,7 +141,8 @@ class Habits(unittest.TestCase):
     def test_no_bool_parameters_in_headers(self):
         self.assertEqual(self.rules_of("void set(int node, bool drained);\n"), ["bool-parameter"])
         self.assertEqual(self.rules_of("void set(bool drained = false);\n"), ["bool-parameter"])
-        self.assertEqual(self.rules_of("explicit operator bool() const;\nbool is_set(int node);\nbool flag = false;\n"), [])
+        text = "explicit operator bool() const;\nbool is_set(int node);\nbool flag = false;\n"
+        self.assertEqual(self.rules_of(text), [])
         self.assertEqual(self.rules_of("void set(bool drained);\n", "base/a.cpp"), [])
 
     def test_a_line_may_be_excused_with_a_reason(self):
@@ -162,7 +163,8 @@ class Habits(unittest.TestCase):
         self.assertEqual(findings({"docs/a.md": "see tests/work/notes\n"}), [])
 
     def test_a_digit_separator_is_no_character_literal(self):
-        self.assertEqual(self.rules_of("inline constexpr int k = 1'000;\nvoid f(bool b);  // it's\n"), ["bool-parameter"])
+        text = "inline constexpr int k = 1'000;\nvoid f(bool b);  // it's\n"
+        self.assertEqual(self.rules_of(text), ["bool-parameter"])
 
 
 class Links(unittest.TestCase):

@@ -1,5 +1,5 @@
-// The assignment as a function: its promises (ha/core/assign.h) over many random clusters, and its output pinned, because all
-// nodes and releases must come to the same one.
+// The assignment as a function: its promises (ha/core/assign.h) over many random clusters, and its output pinned,
+// because all nodes and releases must come to the same one.
 #include "ha/core/assign.h"
 
 #include "base/prng.h"
@@ -183,8 +183,8 @@ TEST(Assignment, weights_two_to_one_to_one_give_half_and_two_quarters) {
   EXPECT_EQ(counts_of(plan.owner), (std::map<NodeId, int>{{NodeId(1), 128}, {NodeId(2), 64}, {NodeId(3), 64}}));
 }
 
-// FNV-1a over owners and standbys of a chain of plans. If this changes, nodes of two releases would plan differently: such
-// a change needs a new message version (docs/decisions/0003-plans-are-computed.md).
+// FNV-1a over owners and standbys of a chain of plans. If this changes, nodes of two releases would plan differently:
+// such a change needs a new message version (docs/decisions/0003-plans-are-computed.md).
 TEST(Assignment, its_output_is_the_same_in_every_release) {
   std::uint64_t fingerprint = 0xcbf29ce484222325ULL;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {

@@ -1,7 +1,7 @@
 // The cluster's secret: what a key file may be, and that the keys derived from it stay the same over releases.
 #include "base/cluster_key.h"
 
-#include "temporary_directory.h"
+#include "tests/unit/corosync/temporary_directory.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Messages between daemons as bytes: round trips, damage, and peers of other releases.
 #include "ha/wire/codec.h"
 
-#include "random_message.h"
+#include "tests/unit/wire/random_message.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Random values within the core's bounds: see random_message.h.
-#include "random_message.h"
+#include "tests/unit/wire/random_message.h"
 
 #include <utility>
 
