@@ -129,9 +129,9 @@ class Garbage(SickNodeScenario):
 
 
 def send_raw(path, data):
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(2)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)   # blocking: connect waits for room in the backlog
     connection.connect(path)
+    connection.settimeout(2)
     try:
         connection.sendall(data)
     except OSError:

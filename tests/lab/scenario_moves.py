@@ -2,7 +2,7 @@
 
 import time
 
-from relaislab import faults, topology
+from relaislab import faults, lab, topology
 
 from harness import Need, Scenario, wait_until
 
@@ -163,6 +163,28 @@ class FourthNode(Scenario):
         report = run.finish()
         self.assert_no_harm(report)
         self.assertGreater(report.phase("joined")["answers"].get("n4", 0), 0.15 * 4 * RATE)
+        self.cluster.wait_settled()
+
+
+class Enlarge(Scenario):
+    name = "enlarge"
+    timeout_s = 180
+    need = Need(fresh="yes")
+
+    def test_a_cluster_of_three_becomes_one_of_four_node_by_node_and_no_connection_breaks(self):
+        run = self.load(rate=RATE, long_lived=LONG_LIVED)
+        time.sleep(2)
+        run.phase("enlarge")
+        lab.add(self.cluster.state, "n4")
+        wait_until(lambda: self.cluster.unsettled_but_leftovers() is None, 30, self.cluster.unsettled_but_leftovers)
+        run.phase("four")
+        time.sleep(4)
+        report = run.finish()
+        self.assert_no_harm(report)
+        self.assertGreater(report.phase("four")["answers"].get("n4", 0), 0.15 * 4 * RATE)
+        status = self.cluster.status("n1")
+        self.assertEqual((status["expected_votes"], status["quorum"]), (4, 3))
+        self.assertEqual([node["name"] for node in status["nodes"] if node["config_differs"]], [])
         self.cluster.wait_settled()
 
 
