@@ -37,6 +37,28 @@ std::uint64_t acknowledged(const State& state) {
   return std::min(sequences[needed - 1], state.self_delivered);
 }
 
+// The highest heartbeat of another member that enough members have, by what they have said.
+std::uint64_t acknowledged_by_enough(const State& state, NodeId node) {
+  const std::size_t needed = acknowledgements_needed(state);
+  std::vector<std::uint64_t> sequences;
+  for (const auto& [member, acks] : state.acknowledgements) {
+    const auto ack = std::ranges::find(acks, node, &Heartbeat::Ack::node);
+    if (member != node && state.cluster.members.contains(member) && ack != acks.end()) sequences.push_back(ack->sequence);
+  }
+  if (sequences.size() < needed || needed == 0) return 0;
+  std::ranges::sort(sequences, std::greater{});
+  return sequences[needed - 1];
+}
+
+// Whether a node in this view might belong to another membership. That can be where two rings merge, if those who came here
+// together are too few for a quorum: then the others may have been quorate without them (a node whose Corosync was started
+// again at once, beside a partner that had not even missed it). Leases from before the merge run out by themselves.
+bool others_are_known(const State& state, Instant now) {
+  if (state.keeps_quorum || (state.view.members - state.cluster.members - state.disclaimed).empty()) return true;
+  const Timing& timing = state.settings.timing;
+  return now >= state.view_since + with_drift(timing.lease) + timing.guard;
+}
+
 Heartbeat make_heartbeat(const State& state) {
   Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
   for (const auto& vip : state.flows) {
@@ -64,65 +86,69 @@ void Machine::heartbeat_if_due() {
   state.next_heartbeat_at = std::max(state.next_heartbeat_at + pace, now + pace / 2);
 }
 
-// What `node` says about others' heartbeats. Without this, a heartbeat that came late (it was still on its way to some when
-// its sender died) would put the fence off, although it has earned its sender nothing.
-void Machine::note_acknowledgements(NodeId node, const Heartbeat& heartbeat) {
-  for (const Heartbeat::Ack& ack : heartbeat.acks) {
-    const auto entry = state.heard.find(ack.node);
-    if (entry == state.heard.end() || ack.node == node) continue;
-    Heard& heard = entry->second;
-    heard.acked = std::max(heard.acked, ack.sequence);
-    auto& delivered = heard.delivered;
-    while (delivered.size() > 1 && delivered[1].sequence <= heard.acked) delivered.pop_front();
-  }
-}
-
-// For a node that left alone: whoever could have acknowledged its heartbeats is still here, and what they said in the last view
-// has been delivered here too. A heartbeat that nobody had acknowledged by then has renewed no lease.
+// For a node that left alone. Whoever could have acknowledged its heartbeats is still here, and what they said in the last view
+// has been delivered here too: so this node knows which heartbeats may have renewed that lease. One that was still on its way
+// when its sender died, and is delivered to some only with the new view, must not put the takeover off.
+// (Before the last acceptance the sender may have needed fewer acknowledgements: nothing from before then is discounted.)
 void Machine::discount_unacknowledged(NodeId node) {
-  const auto heard = state.heard.find(node);
-  if (heard != state.heard.end()) heard->second.at = heard->second.delivered.front().at;
+  const auto entry = state.heard.find(node);
+  if (entry == state.heard.end()) return;
+  Heard& heard = entry->second;
+  const std::uint64_t sequence = acknowledged_by_enough(state, node);
+  Instant last = heard.delivered.front().at;
+  for (const NumberedHeartbeat& heartbeat : heard.delivered) {
+    if (heartbeat.sequence <= sequence) last = heartbeat.at;
+  }
+  heard.at = std::max(last, state.accepted_at);
 }
 
 void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   const auto record = cluster().nodes.find(from);
-  if (record == cluster().nodes.end()) return;
+  if (record == cluster().nodes.end() || heartbeat.members.empty()) return;
   record->second.heartbeat = heartbeat.sequence;
   record->second.connections = heartbeat.connections;
 }
 
 void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
-  if (!heartbeat.members.empty()) state.members_heard.insert(from);
-  if (!is_member()) return;
+  const bool ours_has_spoken = !(state.members_heard & cluster().members).empty();
+  (heartbeat.members.empty() ? state.disclaimed : state.members_heard).insert(from);
+  if (!is_member() || heartbeat.members.empty()) return;
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
-  } else if (!cluster().members.contains(from)) {
-    // Two memberships met (both sides of a cut were allowed to go on): the one without the lowest node asks for the state.
-    // Common members are no such case: the sender was removed in this view, and has not processed that yet.
-    const bool is_another = !heartbeat.members.empty() && (heartbeat.members & cluster().members).empty();
-    if (is_another && heartbeat.members.lowest() < cluster().members.lowest()) {
-      report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
-      become_joining();
-    }
-    return;
+  } else if (cluster().members.contains(from)) {
+    hear_member(from, heartbeat);
+  } else if (!ours_has_spoken && (heartbeat.members & cluster().members).empty()) {
+    // Two memberships met. The one that speaks first in this view goes on: at that place of the stream all others know it. (With
+    // common members it is not another one: the sender was removed in this view, and has not processed that yet.)
+    report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
+    return become_joining();
   } else {
-    Heard& heard = state.heard[from];
-    heard.at = now;
-    heard.delivered.push_back({.sequence = heartbeat.sequence, .at = now});
-    if (heard.delivered[0].at + state.settings.timing.lease < now) heard.delivered.pop_front();
-    for (const Heartbeat::Ack& ack : heartbeat.acks) {
-      // A number that was not sent yet is an answer to a former life of this daemon.
-      if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
-    }
-    // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the ring
-    // carries all heartbeats in one go and rests in between.
-    const bool sets_the_pace = from == cluster().members.lowest();
-    const Duration soon = state.settings.timing.heartbeat / 2;
-    if (!heard.in_view || (sets_the_pace && state.next_heartbeat_at < now + soon)) state.next_heartbeat_at = now;
-    heard.in_view = true;
-    state.suspected_at.erase(from);
+    return;
   }
-  note_acknowledgements(from, heartbeat);
+  state.acknowledgements[from] = heartbeat.acks;
+  renew_lease();
+}
+
+void Machine::hear_member(NodeId from, const Heartbeat& heartbeat) {
+  Heard& heard = state.heard[from];
+  heard.at = now;
+  heard.delivered.push_back({.sequence = heartbeat.sequence, .at = now});
+  while (heard.delivered.front().at + state.settings.timing.lease < now) heard.delivered.pop_front();
+  for (const Heartbeat::Ack& ack : heartbeat.acks) {
+    // A number that was not sent yet is an answer to a former life of this daemon.
+    if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
+  }
+  // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the ring
+  // carries all heartbeats in one go and rests in between.
+  const bool sets_the_pace = from == cluster().members.lowest();
+  const Duration soon = state.settings.timing.heartbeat / 2;
+  if (!heard.in_view || (sets_the_pace && state.next_heartbeat_at < now + soon)) state.next_heartbeat_at = now;
+  heard.in_view = true;
+  state.suspected_at.erase(from);
+}
+
+void Machine::renew_lease() {
+  if (!others_are_known(state, now)) return;
   const std::uint64_t sequence = acknowledged(state);
   const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
                                    [&](const NumberedHeartbeat& sent) { return sent.sequence <= sequence; });
@@ -136,6 +162,7 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
 void Machine::revoke_lease() {
   state.sent.clear();
   state.heard.clear();
+  state.acknowledgements.clear();
   state.suspected_at.clear();
   state.self_delivered = 0;
   if (state.lease_until == Instant{}) return;

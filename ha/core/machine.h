@@ -37,6 +37,8 @@ struct Machine {
 
   // membership.cpp
   void on_view(const ViewChanged& view);
+  void enter_view(const ViewChanged& view);
+  void continue_membership(NodeSet continuing);
   void on_ring_lost(const RingLost& lost);
   void become_outside(Severity severity, std::string kind, std::string text);
   void become_joining();
@@ -62,7 +64,8 @@ struct Machine {
   void heartbeat_if_due();
   void apply_heartbeat(NodeId from, const Heartbeat& heartbeat);
   void on_heartbeat(NodeId from, const Heartbeat& heartbeat);
-  void note_acknowledgements(NodeId node, const Heartbeat& heartbeat);
+  void hear_member(NodeId from, const Heartbeat& heartbeat);
+  void renew_lease();
   void discount_unacknowledged(NodeId node);
   void revoke_lease();
   void suspect_silent_members();

@@ -73,24 +73,39 @@ NodeId founder(const std::map<NodeId, Hello>& hellos, std::size_t vips) {
 }  // namespace
 
 void Machine::on_view(const ViewChanged& view) {
-  state.view = view;
-  state.view_since = now;
-  state.hellos.clear();
-  state.log.reset();
-  state.members_heard = NodeSet{};
-  state.next_founding_at = Instant{};
-  state.next_heartbeat_at = now;
-  for (auto& [node, heard] : state.heard) heard.in_view = false;
+  enter_view(view);
   if (state.role == Role::stopping) return;
   if (!view.quorate) {
     return become_outside(Severity::warning, "quorum-lost", "this part of the cluster has no quorum: answering nobody");
   }
   const NodeSet continuing = view.members - view.joined;
-  if (!is_member() || !continuing.contains(self())) return become_joining();
-  if (!moved_apart(cluster(), view).empty() && continuing.size() < view.quorum) {
-    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
-    return become_joining();
+  const bool is_continuing = is_member() && continuing.contains(self());
+  if (is_continuing && (moved_apart(cluster(), view).empty() || continuing.size() >= view.quorum)) {
+    state.keeps_quorum = continuing.size() >= view.quorum;
+    return continue_membership(continuing);
   }
+  if (is_continuing) {
+    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
+  }
+  become_joining();
+  multicast(Heartbeat{.members = {}, .acks = {}});   // "no member": who is one need not wait to find that out
+}
+
+void Machine::enter_view(const ViewChanged& view) {
+  state.view = view;
+  state.view_since = now;
+  state.hellos.clear();
+  state.log.reset();
+  state.members_heard = NodeSet{};
+  state.disclaimed = NodeSet{};
+  state.keeps_quorum = false;
+  state.next_founding_at = Instant{};
+  state.next_heartbeat_at = now;
+  for (auto& [node, heard] : state.heard) heard.in_view = false;
+}
+
+void Machine::continue_membership(NodeSet continuing) {
+  const ViewChanged& view = state.view;
   const NodeSet gone = cluster().members - continuing;
   if (gone.size() == 1) discount_unacknowledged(gone.lowest());
   for (const NodeId node : gone) apply_removal(node, cause_of_leaving(view, node));
@@ -142,6 +157,7 @@ void Machine::say_hello_if_due() {
 void Machine::on_hello(NodeId from, const Hello& hello) {
   state.hellos[from] = hello;
   state.members_heard.erase(from);
+  state.disclaimed.insert(from);
   if (hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            "node " + std::to_string(from.value()) + " has another configuration than node " +
@@ -197,6 +213,8 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.heartbeat = 0;
   state.fence_until.erase(node);
   state.grace_until.erase(node);
+  state.acknowledgements.erase(node);
+  state.accepted_at = now;
   if (node != self()) state.heard[node] = heard_since(now);
   report(Severity::info, "joined", node, "node " + std::to_string(node.value()) + " is a member of the cluster");
 }
@@ -277,6 +295,7 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   if (is_member()) fence(node);
   if (cause == Cause::left) state.fence_until[node] = now;   // it ended its lease before it said so
   state.heard.erase(node);
+  state.acknowledgements.erase(node);
   state.suspected_at.erase(node);
   cluster().members.erase(node);
   advance_epoch();

@@ -51,8 +51,7 @@ struct Heard {
   Instant at{};                     // when its last heartbeat (or its acceptance) was delivered here
   std::uint64_t acked_mine = 0;     // the highest own heartbeat that it says it has
   bool in_view = false;             // a heartbeat of it has been delivered in this view
-  std::uint64_t acked = 0;          // the highest of its heartbeats that any other member has acknowledged
-  // Its heartbeats from the last acknowledged one on, the newest last; begins with its acceptance, as number 0.
+  // Its heartbeats of about one lease, the newest last; the first may be its acceptance, as number 0.
   std::deque<NumberedHeartbeat> delivered;
   bool operator==(const Heard&) const = default;
 };
@@ -71,6 +70,8 @@ struct State {
   std::deque<NumberedHeartbeat> sent;     // newest last; what is older than the lease is dropped
   std::uint64_t self_delivered = 0;       // sequence of the last own heartbeat that came back
   std::map<NodeId, Heard> heard;          // members other than this node
+  std::map<NodeId, std::vector<Heartbeat::Ack>> acknowledgements;   // what each member, this node too, said last
+  Instant accepted_at{};                  // when the last member was accepted
   std::map<NodeId, Instant> suspected_at; // when this node last said so
   Instant lease_until{};                  // Instant{}: no lease
 
@@ -86,6 +87,8 @@ struct State {
   // Who is a member of a cluster, as this view's stream says: heartbeats, hellos and snapshots. Equal on all nodes of the view,
   // members or not. As long as there is one, nobody forms another cluster.
   NodeSet members_heard;
+  NodeSet disclaimed;                     // who has said in this view that it is no member: by a hello or an empty heartbeat
+  bool keeps_quorum = false;              // those who came into this view with this node, as members, are a quorum by themselves
   std::optional<std::vector<Delivered>> log;   // since our own last hello was delivered, to replay after the snapshot
 
   // Own data plane and connections.
