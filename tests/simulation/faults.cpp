@@ -39,7 +39,7 @@ void World::begin(const Fault& fault) {
     case FaultKind::daemon_freeze:
       if (own.frozen || !own.daemon) return;
       own.frozen = true;
-      own.owed_until = now() + plan_.timing.grace * 999 / 1000;
+      if (own.is_member) own.owed_until = now() + plan_.timing.grace * 999 / 1000;
       return;
     case FaultKind::corosync_crash: return lose_corosync(id);
     case FaultKind::corosync_freeze:

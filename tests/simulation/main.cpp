@@ -1,5 +1,6 @@
 // The simulation by hand: runs seeds, prints what broke and the command that replays it.
 //   simulation --seeds 1..2000        all of them; the first that fails ends it with its plan, trace and command
+//                [--all]              does not end it: one line for each that fails
 //   simulation --seed 17 [--steps K]  one seed, to its end or to step K [--trace: everything that happened]
 #include "tests/simulation/world.h"
 
@@ -21,6 +22,7 @@ struct Arguments {
   std::uint64_t last = 100;
   std::uint64_t last_step = std::numeric_limits<std::uint64_t>::max();
   Trace trace = Trace::off;
+  bool all = false;
 };
 
 Arguments parse(const std::vector<std::string>& words) {
@@ -30,6 +32,8 @@ Arguments parse(const std::vector<std::string>& words) {
     const bool has_value = i + 1 < words.size();
     if (words[i] == "--trace") {
       arguments.trace = Trace::on;
+    } else if (words[i] == "--all") {
+      arguments.all = true;
     } else if (words[i] == "--seed" && has_value) {
       arguments.first = arguments.last = number(words[++i]);
     } else if (words[i] == "--steps" && has_value) {
@@ -39,7 +43,7 @@ Arguments parse(const std::vector<std::string>& words) {
       arguments.first = number(range);
       arguments.last = number(range.substr(range.find("..") + 2));
     } else {
-      std::fprintf(stderr, "usage: simulation --seeds A..B | --seed S [--steps K] [--trace]\n");
+      std::fprintf(stderr, "usage: simulation --seeds A..B [--all] | --seed S [--steps K] [--trace]\n");
       std::exit(2);
     }
   }
@@ -75,10 +79,16 @@ int run_many(const Arguments& arguments) {
   std::uint64_t steps = 0;
   std::uint64_t takeovers = 0;
   std::uint64_t handovers = 0;
+  std::uint64_t failed = 0;
   Duration slowest{};
   for (std::uint64_t seed = arguments.first; seed <= arguments.last; ++seed) {
     const RunResult result = run({.seed = seed});
-    if (!result.violation.empty()) return show_failure(result);
+    if (!result.violation.empty()) {
+      if (!arguments.all) return show_failure(result);
+      ++failed;
+      std::printf("%s: %s\n", replay_command(result).c_str(), result.violation.c_str());
+      std::fflush(stdout);
+    }
     steps += result.steps;
     takeovers += result.takeovers;
     handovers += result.handovers;
@@ -86,11 +96,12 @@ int run_many(const Arguments& arguments) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   const std::uint64_t seeds = arguments.last - arguments.first + 1;
-  std::printf("%llu seeds, %llu steps, %llu takeovers, %llu handovers, settled within %lld ms, 0 violations, %.1f seeds/s\n",
+  std::printf("%llu seeds, %llu steps, %llu takeovers, %llu handovers, settled within %lld ms, %llu violations, %.1f seeds/s\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
               static_cast<unsigned long long>(takeovers), static_cast<unsigned long long>(handovers),
-              static_cast<long long>(to_ms(slowest)), static_cast<double>(seeds) / took.count());
-  return 0;
+              static_cast<long long>(to_ms(slowest)), static_cast<unsigned long long>(failed),
+              static_cast<double>(seeds) / took.count());
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -48,6 +48,9 @@ class RingNetwork {
   bool is_up(NodeId node) const { return stack(node).up; }
   bool is_ready(NodeId node) const;   // has formed its first ring: a daemon can connect
 
+  // Whether a message of a node that died or was cut off came to some only with the next ring, because it had reached others.
+  bool had_late_messages() const { return had_late_messages_; }
+
   // relaisd on it. `process` is new for each start.
   void connect(NodeId node, std::uint32_t process);
   void disconnect(NodeId node);
@@ -141,6 +144,7 @@ class RingNetwork {
   std::vector<RingPointer> rings_;      // that some node is in
   std::vector<Formation> formations_;   // under way
   Duration ring_delay_{};
+  bool had_late_messages_ = false;
   std::uint64_t next_ring_ = 0;
   std::uint64_t next_formation_ = 0;
   std::uint64_t next_serial_ = 0;

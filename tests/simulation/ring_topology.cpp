@@ -217,7 +217,10 @@ void RingNetwork::form(NodeSet group) {
     rest[node.value()] = rest_of_old_ring(node, together[node.value()]);
   }
   for (const NodeId node : group) {
-    for (const Entry& entry : rest[node.value()]) receive(node, entry);
+    for (const Entry& entry : rest[node.value()]) {
+      had_late_messages_ = had_late_messages_ || !group.contains(entry.about);
+      receive(node, entry);
+    }
   }
   const auto ring = std::make_shared<Ring>();
   ring->id = ++next_ring_;
