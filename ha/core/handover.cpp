@@ -172,7 +172,6 @@ void Machine::apply_founding_plan() {
   MoveBook book(cluster(), Cause::formed);
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketTable& table = cluster().vips[vip];
-    for (Bucket& bucket : table) bucket.move = Epoch{};
     const auto weights = effective_weights(cluster(), VipId(static_cast<std::uint8_t>(vip)));
     const Assignment plan = plan_assignment(assignment_of(cluster(), table), weights);
     for (std::size_t i = 0; i < kBuckets; ++i) {

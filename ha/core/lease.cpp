@@ -1,10 +1,10 @@
 // Heartbeats, the lease they earn, and the fences that keep a claim behind every lease that may still run.
 //
-// A node multicasts "heartbeat n" at its time t and lists the heartbeats it has delivered from others. Once so many members
-// have acknowledged n that any quorate group without this node would contain one of them, the node may answer until t + L.
-// Whoever takes over has then delivered n too (all that move to a new view together deliver the same messages), at a time
-// not before t on any clock; it waits L, the clocks' rate error and a guard from that delivery. So the two leases never
-// overlap, whatever Corosync's own timers do (I1; docs/decisions/0002-lease.md).
+// A node multicasts "heartbeat n" at its time t and lists the heartbeats it has delivered from others. Once so many
+// members have acknowledged n that any quorate group without this node would contain one of them, the node may answer
+// until t + L. Whoever takes over has then delivered n too (all that move to a new view together deliver the same
+// messages), at a time not before t on any clock; it waits L, the clocks' rate error and a guard from that delivery. So
+// the two leases never overlap, whatever Corosync's own timers do (I1; docs/decisions/0002-lease.md).
 #include "base/invariant.h"
 #include "ha/core/machine.h"
 
@@ -17,8 +17,9 @@ namespace {
 // Clocks may differ by this much in rate: 500 ppm each way.
 Duration with_drift(Duration duration) { return duration + duration / 1000; }
 
-// How many others must have a heartbeat: with this node they leave no room for a quorate group that has not seen it. Half of
-// the configured nodes, since an even cluster may be split by a tie-breaker; a smaller membership has no more to ask.
+// How many others must have a heartbeat: with this node they leave no room for a quorate group that has not seen it.
+// Half of the configured nodes, since an even cluster may be split by a tie-breaker; a smaller membership has no more
+// to ask.
 std::size_t acknowledgements_needed(const State& state) {
   const std::size_t half = std::max(state.settings.weights.size(), state.cluster.nodes.size()) / 2;
   return std::min(half, state.cluster.members.size() - 1);
@@ -43,16 +44,18 @@ std::uint64_t acknowledged_by_enough(const State& state, NodeId node) {
   std::vector<std::uint64_t> sequences;
   for (const auto& [member, acks] : state.acknowledgements) {
     const auto ack = std::ranges::find(acks, node, &Heartbeat::Ack::node);
-    if (member != node && state.cluster.members.contains(member) && ack != acks.end()) sequences.push_back(ack->sequence);
+    if (member != node && state.cluster.members.contains(member) && ack != acks.end())
+      sequences.push_back(ack->sequence);
   }
   if (sequences.size() < needed || needed == 0) return 0;
   std::ranges::sort(sequences, std::greater{});
   return sequences[needed - 1];
 }
 
-// Whether a node in this view might belong to another membership. That can be where two rings merge, if those who came here
-// together are too few for a quorum: then the others may have been quorate without them (a node whose Corosync was started
-// again at once, beside a partner that had not even missed it). Leases from before the merge run out by themselves.
+// Whether a node in this view might belong to another membership. That can be where two rings merge, if those who came
+// here together are too few for a quorum: then the others may have been quorate without them (a node whose Corosync was
+// started again at once, beside a partner that had not even missed it). Leases from before the merge run out by
+// themselves.
 bool others_are_known(const State& state, Instant now) {
   if (state.keeps_quorum || (state.view.members - state.cluster.members - state.disclaimed).empty()) return true;
   const Timing& timing = state.settings.timing;
@@ -86,10 +89,11 @@ void Machine::heartbeat_if_due() {
   state.next_heartbeat_at = std::max(state.next_heartbeat_at + pace, now + pace / 2);
 }
 
-// For a node that left alone. Whoever could have acknowledged its heartbeats is still here, and what they said in the last view
-// has been delivered here too: so this node knows which heartbeats may have renewed that lease. One that was still on its way
-// when its sender died, and is delivered to some only with the new view, must not put the takeover off.
-// (Before the last acceptance the sender may have needed fewer acknowledgements: nothing from before then is discounted.)
+// For a node that left alone. Whoever could have acknowledged its heartbeats is still here, and what they said in the
+// last view has been delivered here too: so this node knows which heartbeats may have renewed that lease. One that was
+// still on its way when its sender died, and is delivered to some only with the new view, must not put the takeover
+// off. (Before the last acceptance the sender may have needed fewer acknowledgements: nothing from before then is
+// discounted.)
 void Machine::discount_unacknowledged(NodeId node) {
   const auto entry = state.heard.find(node);
   if (entry == state.heard.end()) return;
@@ -118,8 +122,9 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   } else if (cluster().members.contains(from)) {
     hear_member(from, heartbeat);
   } else if (!ours_has_spoken && (heartbeat.members & cluster().members).empty()) {
-    // Two memberships met. The one that speaks first in this view goes on: at that place of the stream all others know it. (With
-    // common members it is not another one: the sender was removed in this view, and has not processed that yet.)
+    // Two memberships met. The one that speaks first in this view goes on: at that place of the stream all others know
+    // it. (With common members it is not another one: the sender was removed in this view, and has not processed that
+    // yet.)
     report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
     return become_joining();
   } else {
@@ -138,8 +143,8 @@ void Machine::hear_member(NodeId from, const Heartbeat& heartbeat) {
     // A number that was not sent yet is an answer to a former life of this daemon.
     if (ack.node == self() && ack.sequence < state.next_sequence) heard.acked_mine = ack.sequence;
   }
-  // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the ring
-  // carries all heartbeats in one go and rests in between.
+  // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the
+  // ring carries all heartbeats in one go and rests in between.
   const bool sets_the_pace = from == cluster().members.lowest();
   const Duration soon = state.settings.timing.heartbeat / 2;
   if (!heard.in_view || (sets_the_pace && state.next_heartbeat_at < now + soon)) state.next_heartbeat_at = now;
@@ -186,7 +191,7 @@ void Machine::suspect_silent_members() {
 
 void Machine::apply_suspect(const Suspect& suspect) {
   if (!cluster().members.contains(suspect.node)) return;
-  if (cluster().nodes.at(suspect.node).heartbeat != suspect.sequence) return;   // it has spoken since
+  if (cluster().nodes.at(suspect.node).heartbeat != suspect.sequence) return;  // it has spoken since
   if (suspect.node == self()) {
     report(Severity::error, "declared-dead", self(), "the others have not heard this node: starting over");
     become_joining();

@@ -2,8 +2,8 @@
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
 //   share.cpp       what the data plane should do now
-// Two kinds of functions: those named apply_* change the replicated Cluster and may read only what is equal on every member
-// (the cluster, the view, the hellos of this view, the message); all others are this node's own business.
+// Two kinds of functions: those named apply_* change the replicated Cluster and may read only what is equal on every
+// member (the cluster, the view, the hellos of this view, the message); all others are this node's own business.
 #pragma once
 
 #include "ha/core/action.h"
@@ -33,7 +33,7 @@ struct Machine {
 
   // step.cpp
   void on_delivered(const Delivered& delivered);
-  void apply_message(const Delivered& delivered);   // the part that a joiner replays
+  void apply_message(const Delivered& delivered);  // the part that a joiner replays
 
   // membership.cpp
   void on_view(const ViewChanged& view);
@@ -70,12 +70,12 @@ struct Machine {
   void revoke_lease();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
-  void fence(NodeId node);            // it left: when its lease is surely over
-  void fence_all_outside();           // this node knows nothing about them: assume the worst
+  void fence(NodeId node);   // it left: when its lease is surely over
+  void fence_all_outside();  // this node knows nothing about them: assume the worst
 
   // handover.cpp
-  void apply_plan(Cause cause);       // plans from the weights of the members and starts the moves
-  void apply_founding_plan();         // everybody claims its share; nothing is taken for granted
+  void apply_plan(Cause cause);  // plans from the weights of the members and starts the moves
+  void apply_founding_plan();    // everybody claims its share; nothing is taken for granted
   void apply_claimed(NodeId from, const Claimed& claimed);
   void apply_holding(NodeId from, const Holding& holding);
   void apply_released(NodeId from, const Released& released);
@@ -84,7 +84,7 @@ struct Machine {
   void abandon_moves_of(NodeId node);
   void finish_move(const Receipt& receipt);
   void announce_claim(Epoch epoch, const Move& move);
-  void speak_for_moves();             // says again what this node has to say about the moves under way
+  void speak_for_moves();  // says again what this node has to say about the moves under way
   void claim_if_fenced();
 
   // leftovers.cpp
@@ -97,7 +97,7 @@ struct Machine {
   void end_graces();
 
   // share.cpp
-  void publish_states();              // ApplyStates for every VIP whose table changed
+  void publish_states();  // ApplyStates for every VIP whose table changed
 };
 
 // When every node outside the membership has surely lost its lease.

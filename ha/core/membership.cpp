@@ -1,6 +1,7 @@
-// Who belongs to the cluster. A node that Corosync shows is not a member yet: it says hello, the lowest member answers with
-// the state as of that hello, and at the answer's place in the ordered stream it becomes a member everywhere at once. A
-// joiner keeps what was delivered between the two and replays it. Removal is immediate: what moved on together needs no talk.
+// Who belongs to the cluster. A node that Corosync shows is not a member yet: it says hello, the lowest member answers
+// with the state as of that hello, and at the answer's place in the ordered stream it becomes a member everywhere at
+// once. A joiner keeps what was delivered between the two and replays it. Removal is immediate: what moved on together
+// needs no talk.
 #include "ha/core/machine.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@ namespace relais::ha {
 
 namespace {
 
-constexpr Duration kRetireStep = std::chrono::seconds(1);   // time for a message to come back, and for connections to end
+constexpr Duration kRetireStep =
+    std::chrono::seconds(1);  // time for a message to come back, and for connections to end
 
 Cause cause_of_leaving(const ViewChanged& view, NodeId node) {
   for (const ViewChanged::Left& left : view.left) {
@@ -26,7 +28,7 @@ bool grants_grace(Cause cause) {
 // Members that were in another ring in between, where a quorum without us may have gone on.
 NodeSet moved_apart(const Cluster& cluster, const ViewChanged& view) {
   NodeSet apart;
-  for (const NodeId node : cluster.members & view.joined) {
+  for (const NodeId node : cluster.members& view.joined) {
     if (cause_of_leaving(view, node) == Cause::node_died) apart.insert(node);
   }
   return apart;
@@ -51,6 +53,12 @@ Cluster founding_cluster(const State& state) {
   cluster.members = NodeSet{};
   cluster.moves.clear();
   cluster.vips.resize(state.settings.vips);
+  for (BucketTable& table : cluster.vips) {
+    for (Bucket& bucket : table) {
+      bucket.move = Epoch{};
+      bucket.leftovers = NodeSet{};
+    }
+  }
   std::map<NodeId, NodeRecord> nodes;
   for (const auto& [node, weights] : state.settings.weights) {
     const auto known = cluster.nodes.find(node);
@@ -85,10 +93,11 @@ void Machine::on_view(const ViewChanged& view) {
     return continue_membership(continuing);
   }
   if (is_continuing) {
-    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
+    report(Severity::warning, "lineage-lost", self(),
+           "the others may have gone on without this node: asking for the state");
   }
   become_joining();
-  multicast(Heartbeat{.members = {}, .acks = {}});   // "no member": who is one need not wait to find that out
+  multicast(Heartbeat{.members = {}, .acks = {}});  // "no member": who is one need not wait to find that out
 }
 
 void Machine::enter_view(const ViewChanged& view) {
@@ -116,7 +125,8 @@ void Machine::continue_membership(NodeSet continuing) {
 void Machine::on_ring_lost(const RingLost& lost) {
   state.view = ViewChanged{};
   if (state.role == Role::stopping) return;
-  become_outside(Severity::error, "ring-lost", "Corosync is lost (" + lost.why + "): answering nobody until it is back");
+  become_outside(Severity::error, "ring-lost",
+                 "Corosync is lost (" + lost.why + "): answering nobody until it is back");
 }
 
 void Machine::become_outside(Severity severity, std::string kind, std::string text) {
@@ -148,7 +158,8 @@ void Machine::say_hello_if_due() {
               .leftovers = std::vector<BucketSet>(vip_count()),
               .version = state.settings.version};
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
-    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) hello.leftovers[vip][bucket] = state.flows[vip][bucket] > 0;
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket)
+      hello.leftovers[vip][bucket] = state.flows[vip][bucket] > 0;
   }
   multicast(std::move(hello));
   state.next_hello_at = now + state.settings.timing.hello_retry;
@@ -161,20 +172,23 @@ void Machine::on_hello(NodeId from, const Hello& hello) {
   if (hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            "node " + std::to_string(from.value()) + " has another configuration than node " +
-               std::to_string(self().value()) + ": compare `relais config print` on both and restart relaisd on the wrong one");
+               std::to_string(self().value()) +
+               ": compare `relais config print` on both and restart relaisd on the wrong one");
   }
   if (from != self()) return;
-  if (is_member()) {   // a repeated hello that crossed its answer: the others start over with us
+  if (is_member()) {  // a repeated hello that crossed its answer: the others start over with us
     become_joining();
     state.next_hello_at = now + state.settings.timing.hello_retry;
   }
-  if (state.role == Role::joining) state.log.emplace();
+  if (state.role != Role::joining) return;
+  state.log.emplace();
+  state.hellos_before_log = state.hellos;
 }
 
 void Machine::apply_hello(NodeId from) {
   const auto hello = state.hellos.find(from);
   if (hello == state.hellos.end()) return;
-  if (cluster().members.contains(from)) {   // it has started over, so it holds no lease
+  if (cluster().members.contains(from)) {  // it has started over, so it holds no lease
     apply_removal(from, Cause::left);
     apply_plan(Cause::left);
   }
@@ -206,7 +220,7 @@ void Machine::apply_acceptance(const Snapshot& snapshot) {
 void Machine::apply_member(NodeId node, const Hello& hello) {
   cluster().members.insert(node);
   NodeRecord& record = cluster().nodes[node];
-  record.weights = hello.weights;   // as configured, or as an operator has told that daemon since
+  record.weights = hello.weights;  // as configured, or as an operator has told that daemon since
   record.grace = false;
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
@@ -229,6 +243,9 @@ void Machine::begin_membership() {
     if (node != self()) state.heard[node] = heard_since(now);
   }
   for (const auto& [epoch, move] : cluster().moves) state.move_started[epoch] = now;
+  for (const auto& [node, record] : cluster().nodes) {
+    if (record.grace) state.grace_until[node] = now + state.settings.timing.grace;
+  }
   fence_all_outside();
 }
 
@@ -239,20 +256,25 @@ void Machine::on_snapshot(const Snapshot& snapshot) {
 }
 
 void Machine::install_snapshot(const Snapshot& snapshot) {
-  const auto hello = state.hellos.find(self());
-  if (!state.log || hello == state.hellos.end() || !answers(snapshot, hello->second)) return;
+  const auto own_hello = state.hellos.find(self());
+  if (!state.log || own_hello == state.hellos.end() || !answers(snapshot, own_hello->second)) return;
   if (snapshot.cluster.vips.size() != vip_count()) return;
   const std::vector<Delivered> missed = std::move(*state.log);
   state.log.reset();
   cluster() = snapshot.cluster;
-  for (const Delivered& delivered : missed) apply_message(delivered);
+  state.hellos = state.hellos_before_log;  // an answer in the log is to the hello of its time
+  for (const Delivered& delivered : missed) {
+    if (const auto* hello = std::get_if<Hello>(&delivered.message.body)) state.hellos[delivered.from] = *hello;
+    apply_message(delivered);
+  }
   apply_acceptance(snapshot);
 }
 
 void Machine::form_if_due() {
   if (state.role != Role::joining || !state.members_heard.empty() || now < state.next_founding_at) return;
   if (founder(state.hellos, vip_count()) != self()) return;
-  const bool all_said_hello = std::ranges::all_of(state.view.members, [&](NodeId node) { return state.hellos.contains(node); });
+  const bool all_said_hello =
+      std::ranges::all_of(state.view.members, [&](NodeId node) { return state.hellos.contains(node); });
   if (!all_said_hello && now < state.view_since + 3 * state.settings.timing.hello_retry) return;
   NodeSet members;
   for (const auto& [node, hello] : state.hellos) {
@@ -262,8 +284,9 @@ void Machine::form_if_due() {
   multicast(Snapshot{.for_node = kNoNode, .forming = members, .cluster = founding_cluster(state)});
 }
 
-// At the founding's place in the stream everybody decides alike. A member that has been silent in this view (frozen) yields: what
-// it still holds is over before the founders claim, and it cannot renew, because who has seen the founding does not acknowledge.
+// At the founding's place in the stream everybody decides alike. A member that has been silent in this view (frozen)
+// yields: what it still holds is over before the founders claim, and it cannot renew, because who has seen the founding
+// does not acknowledge.
 void Machine::on_founding(const Snapshot& snapshot) {
   const bool usable = state.members_heard.empty() && snapshot.cluster.vips.size() == vip_count() &&
                       (snapshot.forming - state.view.members).empty() &&
@@ -282,18 +305,16 @@ void Machine::on_founding(const Snapshot& snapshot) {
 void Machine::install_founding(const Snapshot& snapshot) {
   cluster() = snapshot.cluster;
   advance_epoch();
-  for (BucketTable& table : cluster().vips) {
-    for (Bucket& bucket : table) bucket.leftovers = NodeSet{};
-  }
   for (const NodeId node : snapshot.forming) apply_member(node, state.hellos.at(node));
   apply_founding_plan();
-  for (const NodeId node : snapshot.forming) apply_leftovers(node, state.hellos.at(node));   // the plan says what is left over
+  for (const NodeId node : snapshot.forming)
+    apply_leftovers(node, state.hellos.at(node));  // the plan says what is left over
   begin_membership();
 }
 
 void Machine::apply_removal(NodeId node, Cause cause) {
   if (is_member()) fence(node);
-  if (cause == Cause::left) state.fence_until[node] = now;   // it ended its lease before it said so
+  if (cause == Cause::left) state.fence_until[node] = now;  // it ended its lease before it said so
   state.heard.erase(node);
   state.acknowledgements.erase(node);
   state.suspected_at.erase(node);
@@ -314,17 +335,13 @@ void Machine::apply_removal(NodeId node, Cause cause) {
 }
 
 void Machine::apply_leaving(NodeId from) {
-  if (from == self()) {
-    state.stop_at = now;
-    return;
-  }
   if (!cluster().members.contains(from)) return;
   apply_removal(from, Cause::left);
   apply_plan(Cause::left);
 }
 
-// An orderly end is a handover first: the others take the share while this node still answers its older connections, so that
-// short ones end by themselves.
+// An orderly end is a handover first: the others take the share while this node still answers its older connections, so
+// that short ones end by themselves.
 void Machine::start_retiring() {
   const bool has_heirs = is_member() && cluster().members.size() > 1;
   if (!has_heirs) return leave();
@@ -338,10 +355,10 @@ void Machine::start_retiring() {
 void Machine::leave_if_retired() {
   if (state.retire_until == Instant{} || state.role == Role::stopping) return;
   const bool has_nothing = is_member() && std::ranges::none_of(cluster().vips, [&](const BucketTable& table) {
-    return std::ranges::any_of(table, [&](const Bucket& bucket) {
-      return bucket.owner == self() || bucket.leftovers.contains(self());
-    });
-  });
+                             return std::ranges::any_of(table, [&](const Bucket& bucket) {
+                               return bucket.owner == self() || bucket.leftovers.contains(self());
+                             });
+                           });
   if (!is_member() || has_nothing || now >= state.retire_until) leave();
 }
 

@@ -23,11 +23,11 @@ namespace relais::ha {
 
 struct Settings {
   NodeId self;
-  std::uint64_t incarnation = 0;    // random per start; the shell draws it
+  std::uint64_t incarnation = 0;  // random per start; the shell draws it
   std::uint64_t config_hash = 0;
   std::string version;
   Timing timing;
-  std::map<NodeId, std::vector<std::uint16_t>> weights;   // every configured node: its configured weight per VIP
+  std::map<NodeId, std::vector<std::uint16_t>> weights;  // every configured node: its configured weight per VIP
   std::size_t vips = 0;
   bool operator==(const Settings&) const = default;
 };
@@ -42,15 +42,15 @@ enum class Role : std::uint8_t {
 
 struct NumberedHeartbeat {
   std::uint64_t sequence = 0;
-  Instant at{};                     // own: sent; others': delivered here
+  Instant at{};  // own: sent; others': delivered here
   bool operator==(const NumberedHeartbeat&) const = default;
 };
 
 // What this node heard from a member in this membership; local, unlike NodeRecord.
 struct Heard {
-  Instant at{};                     // when its last heartbeat (or its acceptance) was delivered here
-  std::uint64_t acked_mine = 0;     // the highest own heartbeat that it says it has
-  bool in_view = false;             // a heartbeat of it has been delivered in this view
+  Instant at{};                  // when its last heartbeat (or its acceptance) was delivered here
+  std::uint64_t acked_mine = 0;  // the highest own heartbeat that it says it has
+  bool in_view = false;          // a heartbeat of it has been delivered in this view
   // Its heartbeats of about one lease, the newest last; the first may be its acceptance, as number 0.
   std::deque<NumberedHeartbeat> delivered;
   bool operator==(const Heard&) const = default;
@@ -60,50 +60,51 @@ struct State {
   Settings settings;
 
   Role role = Role::outside;
-  ViewChanged view;                       // the last one
+  ViewChanged view;  // the last one
   Instant view_since{};
-  Cluster cluster;                        // replicated; current as a member, else the last known (epoch 0: none)
+  Cluster cluster;  // replicated; current as a member, else the last known (epoch 0: none)
 
   // Heartbeats and lease.
   std::uint64_t next_sequence = 1;
   Instant next_heartbeat_at{};
-  std::deque<NumberedHeartbeat> sent;     // newest last; what is older than the lease is dropped
-  std::uint64_t self_delivered = 0;       // sequence of the last own heartbeat that came back
-  std::map<NodeId, Heard> heard;          // members other than this node
-  std::map<NodeId, std::vector<Heartbeat::Ack>> acknowledgements;   // what each member, this node too, said last
-  Instant accepted_at{};                  // when the last member was accepted
-  std::map<NodeId, Instant> suspected_at; // when this node last said so
-  Instant lease_until{};                  // Instant{}: no lease
+  std::deque<NumberedHeartbeat> sent;  // newest last; what is older than the lease is dropped
+  std::uint64_t self_delivered = 0;    // sequence of the last own heartbeat that came back
+  std::map<NodeId, Heard> heard;       // members other than this node
+  std::map<NodeId, std::vector<Heartbeat::Ack>> acknowledgements;  // what each member, this node too, said last
+  Instant accepted_at{};                                           // when the last member was accepted
+  std::map<NodeId, Instant> suspected_at;                          // when this node last said so
+  Instant lease_until{};                                           // Instant{}: no lease
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Instant> fence_until;
-  std::set<Epoch> claimed;                // moves that this node has claimed and told the others about
+  std::set<Epoch> claimed;  // moves that this node has claimed and told the others about
 
   // Joining.
   Instant next_hello_at{};
   std::uint32_t hello_attempt = 0;
-  std::map<NodeId, Hello> hellos;         // delivered in this view
-  Instant next_founding_at{};             // do not propose to found a cluster more often than that
-  // Who is a member of a cluster, as this view's stream says: heartbeats, hellos and snapshots. Equal on all nodes of the view,
-  // members or not. As long as there is one, nobody forms another cluster.
+  std::map<NodeId, Hello> hellos;  // delivered in this view
+  Instant next_founding_at{};      // do not propose to found a cluster more often than that
+  // Who is a member of a cluster, as this view's stream says: heartbeats, hellos and snapshots. Equal on all nodes of
+  // the view, members or not. As long as there is one, nobody forms another cluster.
   NodeSet members_heard;
-  NodeSet disclaimed;                     // who has said in this view that it is no member: by a hello or an empty heartbeat
-  bool keeps_quorum = false;              // those who came into this view with this node, as members, are a quorum by themselves
-  std::optional<std::vector<Delivered>> log;   // since our own last hello was delivered, to replay after the snapshot
+  NodeSet disclaimed;         // who has said in this view that it is no member: by a hello or an empty heartbeat
+  bool keeps_quorum = false;  // those who came into this view with this node, as members, are a quorum by themselves
+  std::optional<std::vector<Delivered>> log;  // since our own last hello was delivered, to replay after the snapshot
+  std::map<NodeId, Hello> hellos_before_log;  // `hellos` as of then
 
   // Own data plane and connections.
   std::vector<BucketStates> applied;
   std::vector<std::array<std::uint32_t, kBuckets>> flows;
-  bool flows_known = false;               // counted since the last change of role
+  bool flows_known = false;                                     // counted since the last change of role
   std::vector<std::array<Instant, kBuckets>> leftover_since;    // Instant{}: not leftover
   std::vector<std::array<std::uint8_t, kBuckets>> zero_counts;  // consecutive counts without a connection
 
   // For receipts and for ending graces.
   std::map<Epoch, Instant> move_started;
-  std::map<NodeId, Duration> detect;      // last removal: from its last heartbeat to its removal
+  std::map<NodeId, Duration> detect;  // last removal: from its last heartbeat to its removal
   std::map<NodeId, Instant> grace_until;
-  Instant retire_until{};                 // asked to end: hand over first, but not longer than this; Instant{}: not asked
-  Instant stop_at{};                      // stopping: not later than this
+  Instant retire_until{};  // asked to end: hand over first, but not longer than this; Instant{}: not asked
+  Instant stop_at{};       // stopping: not later than this
 };
 
 }  // namespace relais::ha

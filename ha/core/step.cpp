@@ -81,8 +81,10 @@ void Machine::on_delivered(const Delivered& delivered) {
       if (is_for_joiner(body, self())) return install_snapshot(std::get<Snapshot>(body));
       if (state.log && !is_hello_of(delivered, self())) state.log->push_back(delivered);
       return;
-    case Role::member:
-    case Role::stopping: return apply_message(delivered);
+    case Role::member: return apply_message(delivered);
+    case Role::stopping:
+      if (delivered.from == self() && std::holds_alternative<Leaving>(body)) state.stop_at = now;  // everybody knows
+      return;
   }
 }
 

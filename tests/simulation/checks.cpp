@@ -62,7 +62,8 @@ std::string unbalanced(const ha::Cluster& cluster, const std::vector<std::uint64
     const bool too_few = (owned[node] + 1) * total <= scaled && scaled > 0;
     const bool too_many = owned[node] * total >= scaled + total;
     if (total > 0 && (too_few || too_many)) {
-      return "node " + std::to_string(node) + " owns " + std::to_string(owned[node]) + " buckets of VIP " + std::to_string(vip);
+      return "node " + std::to_string(node) + " owns " + std::to_string(owned[node]) + " buckets of VIP " +
+             std::to_string(vip);
     }
   }
   return {};
@@ -146,20 +147,22 @@ void Checks::check_one_owner(std::span<const SimNode> nodes, const SimNode& chan
   }
 }
 
-// I5: a node that serves resets what it does not know, so nobody else may have connections there that are still owed protection.
+// I5: a node that serves resets what it does not know, so nobody else may have connections there that are still owed
+// protection.
 void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
   // What others have said takes a moment to arrive everywhere, on a frozen node at most as long as its lease.
   const Duration settling = plan_.timing.lease + 400ms;
   for (const SimNode& holder : nodes) {
-    const bool owed = holder.up && holder.is_owed &&
-                      (holder.is_member && !holder.frozen ? now > holder.member_since + settling : now < holder.owed_until - 30ms);
+    const bool owed =
+        holder.up && holder.is_owed &&
+        (holder.is_member && !holder.frozen ? now > holder.member_since + settling : now < holder.owed_until - 30ms);
     if (!owed || holder.data_plane.connections.empty()) continue;
     for (const SimNode& other : nodes) {
       if (other.id == holder.id || !other.has_lease(now)) continue;
       for (const auto& [id, connection] : holder.data_plane.connections) {
         if (!other.data_plane.serving[connection.vip][connection.bucket]) continue;
-        fail("I5: " + name(other) + " serves " + bucket_name(connection.vip, connection.bucket) + " where " + name(holder) +
-             " has a connection");
+        fail("I5: " + name(other) + " serves " + bucket_name(connection.vip, connection.bucket) + " where " +
+             name(holder) + " has a connection");
         return;
       }
     }
@@ -192,8 +195,10 @@ void Checks::check_tables(const SimNode& node) {
       if (bucket.owner != kNoNode && bucket.owner == bucket.standby && bucket.move == Epoch{}) {
         fail("I7: " + bucket_name(vip, i) + " has its owner as standby");
       }
-      if (cluster.members.contains(bucket.owner) && bucket.leftovers.contains(bucket.owner)) fail("I7: " + bucket_name(vip, i) + ": the owner has leftovers");
-      if (bucket.move != Epoch{} && !cluster.moves.contains(bucket.move)) fail("I7: " + bucket_name(vip, i) + " has no such move");
+      if (cluster.members.contains(bucket.owner) && bucket.leftovers.contains(bucket.owner))
+        fail("I7: " + bucket_name(vip, i) + ": the owner has leftovers");
+      if (bucket.move != Epoch{} && !cluster.moves.contains(bucket.move))
+        fail("I7: " + bucket_name(vip, i) + " has no such move");
     }
   }
 }
@@ -202,8 +207,9 @@ void Checks::check_equal(const SimNode& node) {
   const ClusterPrint print = print_of(node.daemon->cluster);
   std::vector<ClusterPrint>& seen = seen_[node.position];
   for (const ClusterPrint& other : seen) {
-    if ((other.members & print.members) == 0) continue;   // another membership: one of them is about to yield
-    if (other != print) fail("I6: " + name(node) + " has another state than a member before it:" + difference(other, print));
+    if ((other.members & print.members) == 0) continue;  // another membership: one of them is about to yield
+    if (other != print)
+      fail("I6: " + name(node) + " has another state than a member before it:" + difference(other, print));
     return;
   }
   seen.push_back(print);

@@ -57,10 +57,10 @@ class Checks {
   void check_equal(const SimNode& node);
 
   const Plan& plan_;
-  std::unordered_map<std::uint64_t, std::vector<ClusterPrint>> seen_;   // by position in the stream; one per membership
+  std::unordered_map<std::uint64_t, std::vector<ClusterPrint>> seen_;  // by position in the stream; one per membership
   std::optional<std::string> violation_;
-  Duration all_answered_since_{-1};   // negative: not all are answered
-  Duration last_all_answered_{-1};    // negative: never yet
+  Duration all_answered_since_{-1};  // negative: not all are answered
+  Duration last_all_answered_{-1};   // negative: never yet
   Duration longest_gap_{};
 };
 

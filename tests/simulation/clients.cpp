@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 }  // namespace
 
 void World::open_connection() {
-  if (mended_) return;   // so that leftovers come to an end
+  if (mended_) return;  // so that leftovers come to an end
   scheduler_.after(1000000us / plan_.opens_per_second, [this] { open_connection(); });
   Connection connection{.vip = static_cast<std::uint8_t>(prng_.below(plan_.vips)),
                         .bucket = static_cast<std::uint8_t>(prng_.below(kBuckets)),
@@ -23,14 +23,14 @@ void World::open_connection() {
     ++result_.connections;
     const Duration life = prng_.between(1, to_ms(plan_.longest_connection)) * 1ms;
     scheduler_.after(life, [this, id = own.id, number] { close_connection(id, number); });
-    return;   // I1 is checked elsewhere
+    return;  // I1 is checked elsewhere
   }
 }
 
 void World::close_connection(NodeId id, std::uint64_t connection) {
   DataPlane& plane = node(id).data_plane;
   const auto found = plane.connections.find(connection);
-  if (found == plane.connections.end()) return;   // the node has crashed since, or it was destroyed
+  if (found == plane.connections.end()) return;  // the node has crashed since, or it was destroyed
   --plane.flows[found->second.vip][found->second.bucket];
   plane.connections.erase(found);
 }

@@ -62,7 +62,9 @@ std::string describe(const ha::Body& body) {
   return std::visit(
       Overload{
           [](const ha::Heartbeat& heartbeat) { return describe_heartbeat(heartbeat); },
-          [](const ha::Hello& hello) { return "hello " + number(hello.attempt) + " epoch " + number(hello.epoch.value()); },
+          [](const ha::Hello& hello) {
+            return "hello " + number(hello.attempt) + " epoch " + number(hello.epoch.value());
+          },
           [](const ha::Snapshot& snapshot) { return describe_snapshot(snapshot); },
           [](const ha::Holding& holding) { return "holding " + number(holding.move.value()); },
           [](const ha::Released& released) {
@@ -71,10 +73,14 @@ std::string describe(const ha::Body& body) {
           [](const ha::Cleared& cleared) {
             return "cleared VIP " + number(cleared.vip.value()) + " buckets " + number(cleared.buckets.count());
           },
-          [](const ha::Suspect& suspect) { return "suspect " + name(suspect.node) + " since " + number(suspect.sequence % 100000); },
+          [](const ha::Suspect& suspect) {
+            return "suspect " + name(suspect.node) + " since " + number(suspect.sequence % 100000);
+          },
           [](const ha::GraceOver& over) { return "grace over " + name(over.node); },
           [](const ha::Leaving&) { return std::string("leaving"); },
-          [](const ha::SetDrained& order) { return std::string(order.drained ? "drain " : "resume ") + name(order.node); },
+          [](const ha::SetDrained& order) {
+            return std::string(order.drained ? "drain " : "resume ") + name(order.node);
+          },
           [](const ha::SetWeight& order) {
             return "weight " + name(order.node) + " VIP " + number(order.vip.value()) + " = " + number(order.weight);
           },
@@ -100,27 +106,30 @@ std::string describe(const ha::Event& event) {
 }
 
 std::string describe(const ha::Action& action) {
-  return std::visit(
-      Overload{
-          [](const ha::ApplyStates& apply) { return "states of VIP " + number(apply.vip.value()) + ": " + describe(apply.states); },
-          [](const ha::SetLease& lease) {
-            if (lease.until == Instant{}) return std::string("no lease");
-            return "lease until " + number(static_cast<std::uint64_t>(to_ms(lease.until.time_since_epoch()))) + " ms";
-          },
-          [](const ha::Multicast& multicast) { return "send " + describe(multicast.body); },
-          [](const ha::DestroyFlows& flows) {
-            return "reset connections of VIP " + number(flows.vip.value()) + ", buckets " + number(flows.buckets.count());
-          },
-          [](const ha::SaveCluster&) { return std::string("save"); },
-          [](const ha::Report& report) { return "report " + report.kind + " " + name(report.node); },
-          [](const ha::Receipt& receipt) {
-            return "receipt " + number(receipt.epoch.value()) + " " + name(receipt.from) + " to " + name(receipt.to) + ", " +
-                   std::string(to_string(receipt.cause)) + ", " + number(receipt.buckets) + " buckets" +
-                   (receipt.abandoned ? ", abandoned" : "");
-          },
-          [](const ha::StopNow&) { return std::string("stop now"); },
-      },
-      action);
+  return std::visit(Overload{
+                        [](const ha::ApplyStates& apply) {
+                          return "states of VIP " + number(apply.vip.value()) + ": " + describe(apply.states);
+                        },
+                        [](const ha::SetLease& lease) {
+                          if (lease.until == Instant{}) return std::string("no lease");
+                          return "lease until " +
+                                 number(static_cast<std::uint64_t>(to_ms(lease.until.time_since_epoch()))) + " ms";
+                        },
+                        [](const ha::Multicast& multicast) { return "send " + describe(multicast.body); },
+                        [](const ha::DestroyFlows& flows) {
+                          return "reset connections of VIP " + number(flows.vip.value()) + ", buckets " +
+                                 number(flows.buckets.count());
+                        },
+                        [](const ha::SaveCluster&) { return std::string("save"); },
+                        [](const ha::Report& report) { return "report " + report.kind + " " + name(report.node); },
+                        [](const ha::Receipt& receipt) {
+                          return "receipt " + number(receipt.epoch.value()) + " " + name(receipt.from) + " to " +
+                                 name(receipt.to) + ", " + std::string(to_string(receipt.cause)) + ", " +
+                                 number(receipt.buckets) + " buckets" + (receipt.abandoned ? ", abandoned" : "");
+                        },
+                        [](const ha::StopNow&) { return std::string("stop now"); },
+                    },
+                    action);
 }
 
 }  // namespace relais::simulation

@@ -1,4 +1,5 @@
-// What goes wrong, and how it ends. Everything that a fault begins is ended by `end` or, at the latest, by mend_everything.
+// What goes wrong, and how it ends. Everything that a fault begins is ended by `end` or, at the latest, by
+// mend_everything.
 #include "tests/simulation/world.h"
 
 namespace relais::simulation {
@@ -45,9 +46,7 @@ void World::begin(const Fault& fault) {
     case FaultKind::corosync_freeze:
       forget_protection(plan_.tie_breaker ? everybody() : fault.nodes);
       return ring_.freeze(id);
-    case FaultKind::cut:
-      forget_protection(everybody());
-      return ring_.cut(fault.nodes, Duration{});
+    case FaultKind::cut: forget_protection(everybody()); return ring_.cut(fault.nodes, Duration{});
     case FaultKind::cut_one_way:
       forget_protection(everybody());
       return ring_.cut(fault.nodes, plan_.timing.token * 12 / 10);
@@ -62,7 +61,8 @@ void World::begin(const Fault& fault) {
     case FaultKind::drain: return order_drained(id, true);
     case FaultKind::weight:
       for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
-        order(id, {ha::SetWeight{.node = id, .vip = VipId(static_cast<std::uint8_t>(vip)),
+        order(id, {ha::SetWeight{.node = id,
+                                 .vip = VipId(static_cast<std::uint8_t>(vip)),
                                  .weight = static_cast<std::uint16_t>(fault.amount)}});
       }
       return;
@@ -78,9 +78,7 @@ void World::end(const Fault& fault) {
       return;
     case FaultKind::daemon_crash:
     case FaultKind::daemon_crash_inside:
-    case FaultKind::stop:
-      own.dies_after.reset();
-      return start_daemon_when_ready(id, own.process);
+    case FaultKind::stop: own.dies_after.reset(); return start_daemon_when_ready(id, own.process);
     case FaultKind::daemon_freeze: return thaw_daemon(id);
     case FaultKind::corosync_crash:
       if (!own.up || ring_.is_up(id)) return;

@@ -67,10 +67,11 @@ int run_one(const Arguments& arguments) {
     std::printf("%s\n%s\n", result.violation.c_str(), replay_command(result).c_str());
     return 1;
   }
-  std::printf("%llu steps, %llu connections, longest gap %lld ms, settled %lld ms after the faults, fingerprint %016llx\n",
-              static_cast<unsigned long long>(result.steps), static_cast<unsigned long long>(result.connections),
-              static_cast<long long>(to_ms(result.longest_gap)), static_cast<long long>(to_ms(result.settled_after)),
-              static_cast<unsigned long long>(result.fingerprint));
+  std::printf(
+      "%llu steps, %llu connections, longest gap %lld ms, settled %lld ms after the faults, fingerprint %016llx\n",
+      static_cast<unsigned long long>(result.steps), static_cast<unsigned long long>(result.connections),
+      static_cast<long long>(to_ms(result.longest_gap)), static_cast<long long>(to_ms(result.settled_after)),
+      static_cast<unsigned long long>(result.fingerprint));
   return 0;
 }
 
@@ -96,11 +97,12 @@ int run_many(const Arguments& arguments) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   const std::uint64_t seeds = arguments.last - arguments.first + 1;
-  std::printf("%llu seeds, %llu steps, %llu takeovers, %llu handovers, settled within %lld ms, %llu violations, %.1f seeds/s\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
-              static_cast<unsigned long long>(takeovers), static_cast<unsigned long long>(handovers),
-              static_cast<long long>(to_ms(slowest)), static_cast<unsigned long long>(failed),
-              static_cast<double>(seeds) / took.count());
+  std::printf(
+      "%llu seeds, %llu steps, %llu takeovers, %llu handovers, settled within %lld ms, %llu violations, %.1f seeds/s\n",
+      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
+      static_cast<unsigned long long>(takeovers), static_cast<unsigned long long>(handovers),
+      static_cast<long long>(to_ms(slowest)), static_cast<unsigned long long>(failed),
+      static_cast<double>(seeds) / took.count());
   return failed == 0 ? 0 : 1;
 }
 

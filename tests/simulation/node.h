@@ -1,4 +1,5 @@
-// One simulated machine: its clock, its data plane with the clients' connections, and its relaisd (a State of the core).
+// One simulated machine: its clock, its data plane with the clients' connections, and its relaisd (a State of the
+// core).
 #pragma once
 
 #include "base/bucket_state.h"
@@ -28,33 +29,33 @@ struct Connection {
 // What outlives relaisd: bucket states, the lease, and the kernel's sockets.
 struct DataPlane {
   std::vector<BucketStates> states;
-  std::vector<BucketMask> answering;   // states serve and adopt, for speed
-  std::vector<BucketMask> serving;     // state serve
+  std::vector<BucketMask> answering;  // states serve and adopt, for speed
+  std::vector<BucketMask> serving;    // state serve
   Instant lease{};
   std::map<std::uint64_t, Connection> connections;
-  std::vector<std::array<std::uint32_t, kBuckets>> flows;   // the connections, counted
+  std::vector<std::array<std::uint32_t, kBuckets>> flows;  // the connections, counted
 };
 
 struct SimNode {
   NodeId id;
   NodeClock clock;
-  bool up = false;              // the machine
-  bool frozen = false;          // relaisd only
-  std::uint32_t process = 0;    // counts starts of relaisd
+  bool up = false;            // the machine
+  bool frozen = false;        // relaisd only
+  std::uint32_t process = 0;  // counts starts of relaisd
   std::optional<ha::State> daemon;
-  std::optional<ha::Cluster> saved;   // its state file
+  std::optional<ha::Cluster> saved;  // its state file
   std::deque<StreamItem> inbox;
-  std::uint64_t position = 0;   // of the last item that relaisd has processed
+  std::uint64_t position = 0;  // of the last item that relaisd has processed
   DataPlane data_plane;
-  Duration armed_for{};         // true time of the next tick; zero: none
-  Duration lag{};               // relaisd gets the processor so late
-  std::optional<std::uint32_t> dies_after;   // actions of its next step that has any
-  bool stopped = false;         // by order
+  Duration armed_for{};                     // true time of the next tick; zero: none
+  Duration lag{};                           // relaisd gets the processor so late
+  std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
+  bool stopped = false;                     // by order
 
-  // Whether its connections are owed protection: as a member, and until the grace is over. A fault of the ring ends that until
-  // the node is accepted again, because the others may take it for dead.
+  // Whether its connections are owed protection: as a member, and until the grace is over. A fault of the ring ends
+  // that until the node is accepted again, because the others may take it for dead.
   bool is_owed = false;
-  Duration owed_until{};        // when not a member
+  Duration owed_until{};  // when not a member
   Duration member_since{};
   bool is_member = false;
 

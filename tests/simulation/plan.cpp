@@ -11,11 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kAllKinds{
-    FaultKind::node_crash,  FaultKind::daemon_crash,  FaultKind::daemon_crash_inside, FaultKind::daemon_freeze,
-    FaultKind::corosync_crash, FaultKind::corosync_freeze, FaultKind::cut, FaultKind::cut_one_way,
-    FaultKind::ring_stumbles, FaultKind::slow_node, FaultKind::slow_daemon, FaultKind::slow_ring,
-    FaultKind::stop, FaultKind::drain, FaultKind::weight};
+constexpr std::array kAllKinds{FaultKind::node_crash,    FaultKind::daemon_crash,   FaultKind::daemon_crash_inside,
+                               FaultKind::daemon_freeze, FaultKind::corosync_crash, FaultKind::corosync_freeze,
+                               FaultKind::cut,           FaultKind::cut_one_way,    FaultKind::ring_stumbles,
+                               FaultKind::slow_node,     FaultKind::slow_daemon,    FaultKind::slow_ring,
+                               FaultKind::stop,          FaultKind::drain,          FaultKind::weight};
 constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight};
 
 template <std::size_t N>
@@ -32,8 +32,8 @@ Kind draw_kind(Prng& prng) {
   return drawn < 5 ? Kind::single : Kind::chaos;
 }
 
-// The product's timing, with the slow parts shortened so that a run sees all of them. Chaos also draws a longer heartbeat:
-// the rules are the same, and there is less to compute.
+// The product's timing, with the slow parts shortened so that a run sees all of them. Chaos also draws a longer
+// heartbeat: the rules are the same, and there is less to compute.
 ha::Timing draw_timing(Prng& prng, Kind kind) {
   constexpr std::array tokens{100ms, 200ms, 1000ms};
   const std::size_t choices = kind == Kind::crash ? 2 : tokens.size();
@@ -93,8 +93,7 @@ std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
     case FaultKind::cut_one_way:
     case FaultKind::ring_stumbles:
     case FaultKind::stop:
-    case FaultKind::drain:
-      return 0;
+    case FaultKind::drain: return 0;
   }
   return 0;
 }
@@ -199,9 +198,9 @@ std::string to_text(const Plan& plan) {
   std::string text = print("seed %llu: %s, %zu nodes, %zu VIPs%s", static_cast<unsigned long long>(plan.seed),
                            std::string(to_string(plan.kind)).c_str(), plan.nodes.size(), plan.vips,
                            plan.tie_breaker ? ", tie-breaker" : "");
-  text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms", ms(plan.timing.token),
-                ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace), ms(plan.timing.leftover_minimum),
-                ms(plan.timing.drain_limit));
+  text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms",
+                ms(plan.timing.token), ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace),
+                ms(plan.timing.leftover_minimum), ms(plan.timing.drain_limit));
   for (const NodePlan& node : plan.nodes) {
     std::string weights;
     for (const std::uint16_t weight : node.weights) weights += " " + std::to_string(weight);

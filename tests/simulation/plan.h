@@ -16,28 +16,28 @@ namespace relais::simulation {
 
 // What a run is for; it decides which faults are drawn and which bounds are checked at its end.
 enum class Kind : std::uint8_t {
-  orderly,   // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
-  crash,     // one node dies, nothing else: its buckets are answered again within detection + 150 ms
-  single,    // one fault of any kind
-  chaos,     // several, overlapping
+  orderly,  // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
+  crash,    // one node dies, nothing else: its buckets are answered again within detection + 150 ms
+  single,   // one fault of any kind
+  chaos,    // several, overlapping
 };
 
 enum class FaultKind : std::uint8_t {
-  node_crash,          // everything on the node is gone; it boots again after `lasts`
-  daemon_crash,        // relaisd is killed; its data plane goes on by itself; a new relaisd after `lasts`
-  daemon_crash_inside, // the same, in the middle of carrying out one step's actions (`amount` of them are done)
-  daemon_freeze,       // SIGSTOP of relaisd: its events queue up
-  corosync_crash,      // Corosync is killed, and started again after `lasts`
-  corosync_freeze,     // SIGSTOP of Corosync: the node sees nothing, the others drop it
-  cut,                 // the nodes are apart from the others, and learn it when the others do
-  cut_one_way,         // the same, but they learn it up to 1.2 x token later
-  ring_stumbles,       // the ring forms again with the same members
-  slow_node,           // everything reaches the node `amount` us later
-  slow_daemon,         // relaisd gets the processor `amount` us late
-  slow_ring,           // every message takes `amount` us longer
-  stop,                // orderly stop of relaisd; started again after `lasts`
-  drain,               // an operator's order at any node; taken back after `lasts`
-  weight,              // an operator's order: weight `amount` for all VIPs
+  node_crash,           // everything on the node is gone; it boots again after `lasts`
+  daemon_crash,         // relaisd is killed; its data plane goes on by itself; a new relaisd after `lasts`
+  daemon_crash_inside,  // the same, in the middle of carrying out one step's actions (`amount` of them are done)
+  daemon_freeze,        // SIGSTOP of relaisd: its events queue up
+  corosync_crash,       // Corosync is killed, and started again after `lasts`
+  corosync_freeze,      // SIGSTOP of Corosync: the node sees nothing, the others drop it
+  cut,                  // the nodes are apart from the others, and learn it when the others do
+  cut_one_way,          // the same, but they learn it up to 1.2 x token later
+  ring_stumbles,        // the ring forms again with the same members
+  slow_node,            // everything reaches the node `amount` us later
+  slow_daemon,          // relaisd gets the processor `amount` us late
+  slow_ring,            // every message takes `amount` us longer
+  stop,                 // orderly stop of relaisd; started again after `lasts`
+  drain,                // an operator's order at any node; taken back after `lasts`
+  weight,               // an operator's order: weight `amount` for all VIPs
 };
 
 struct Fault {
@@ -53,14 +53,14 @@ struct NodePlan {
   std::int64_t rate_ppm = 0;
   Duration clock_offset{};
   Duration starts_at{};
-  std::vector<std::uint16_t> weights;   // per VIP
+  std::vector<std::uint16_t> weights;  // per VIP
 };
 
 struct Plan {
   std::uint64_t seed = 0;
   Kind kind = Kind::orderly;
   ha::Timing timing;
-  bool tie_breaker = false;     // the half with the lowest node stays quorate
+  bool tie_breaker = false;  // the half with the lowest node stays quorate
   std::size_t vips = 1;
   std::vector<NodePlan> nodes;  // ids 1, 2, …
   std::vector<Fault> faults;    // by time

@@ -1,4 +1,5 @@
-// The stream side of the simulated Corosync: order, arrival, views. Which rings there are is decided in ring_topology.cpp.
+// The stream side of the simulated Corosync: order, arrival, views. Which rings there are is decided in
+// ring_topology.cpp.
 #include "tests/simulation/ring.h"
 
 #include <algorithm>
@@ -9,7 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) { return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next(); }
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next();
+}
 
 }  // namespace
 

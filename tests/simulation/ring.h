@@ -1,7 +1,8 @@
 // A simulated Corosync, as far as a client can see it (/docs/architecture.md; the rules are Corosync 3.1's, measured):
 //  - agreed, totally ordered delivery within a ring, to each node with a delay of its own;
 //  - at a fault the ring stands still for everybody; after token + consensus the parts form new rings;
-//  - those that go on together first deliver the same rest of the old ring: all that one of them has received or sent. A node
+//  - those that go on together first deliver the same rest of the old ring: all that one of them has received or sent.
+//  A node
 //    that was cut off has a prefix of that, and maybe messages of its own that nobody else ever gets;
 //  - what is sent meanwhile is delivered in the next ring;
 //  - a daemon that joins or ends within a ring is an ordered entry of the same stream.
@@ -24,10 +25,10 @@
 
 namespace relais::simulation {
 
-inline constexpr std::size_t kSlots = 17;   // node ids 1..16
+inline constexpr std::size_t kSlots = 17;  // node ids 1..16
 
-// One event of a daemon's stream. `position` is equal on two nodes exactly if they were given the same stream so far, counted
-// from the beginning of the ring.
+// One event of a daemon's stream. `position` is equal on two nodes exactly if they were given the same stream so far,
+// counted from the beginning of the ring.
 struct StreamItem {
   ha::Event event;
   std::uint64_t position = 0;
@@ -46,9 +47,10 @@ class RingNetwork {
   void freeze(NodeId node);
   void thaw(NodeId node);
   bool is_up(NodeId node) const { return stack(node).up; }
-  bool is_ready(NodeId node) const;   // has formed its first ring: a daemon can connect
+  bool is_ready(NodeId node) const;  // has formed its first ring: a daemon can connect
 
-  // Whether a message of a node that died or was cut off came to some only with the next ring, because it had reached others.
+  // Whether a message of a node that died or was cut off came to some only with the next ring, because it had reached
+  // others.
   bool had_late_messages() const { return had_late_messages_; }
 
   // relaisd on it. `process` is new for each start.
@@ -74,7 +76,7 @@ class RingNetwork {
     NodeId about;
     std::uint32_t process = 0;
     std::shared_ptr<const ha::Message> message;
-    std::uint64_t serial = 0;   // unique
+    std::uint64_t serial = 0;  // unique
   };
   struct Ring {
     std::uint64_t id = 0;
@@ -82,27 +84,27 @@ class RingNetwork {
     std::vector<Entry> log;
     bool running = true;
     Duration halted_at{};
-    std::array<std::size_t, kSlots> next{};   // per node: the first entry that it has not received
+    std::array<std::size_t, kSlots> next{};  // per node: the first entry that it has not received
     std::array<Duration, kSlots> last_arrival{};
   };
   using RingPointer = std::shared_ptr<Ring>;
   struct Stack {
     bool up = false;
     bool frozen = false;
-    bool settling = false;      // sees itself alone first
+    bool settling = false;  // sees itself alone first
     std::uint32_t component = 0;
     Duration learns_later{};
     Duration delay{};
     RingPointer ring;
-    Group seen;                 // the daemons, at this node's place in the stream
-    std::deque<Entry> outbox;   // sent, but not in a ring's order yet
+    Group seen;                // the daemons, at this node's place in the stream
+    std::deque<Entry> outbox;  // sent, but not in a ring's order yet
     Duration last_order{};
     std::uint64_t position = 0;
     // The client.
     bool connected = false;
-    bool in_group = false;      // its own joining has been delivered
+    bool in_group = false;  // its own joining has been delivered
     std::uint32_t process = 0;
-    NodeSet shown;              // members of the last view that it was given
+    NodeSet shown;  // members of the last view that it was given
     Duration last_ready{};
   };
   struct Formation {
@@ -141,8 +143,8 @@ class RingNetwork {
   const Plan& plan_;
   Sink sink_;
   std::array<Stack, kSlots> stacks_;
-  std::vector<RingPointer> rings_;      // that some node is in
-  std::vector<Formation> formations_;   // under way
+  std::vector<RingPointer> rings_;     // that some node is in
+  std::vector<Formation> formations_;  // under way
   Duration ring_delay_{};
   bool had_late_messages_ = false;
   std::uint64_t next_ring_ = 0;

@@ -1,4 +1,5 @@
-// Which rings there are: what a fault does to a ring, when the parts form new ones, and when rings that see each other merge.
+// Which rings there are: what a fault does to a ring, when the parts form new ones, and when rings that see each other
+// merge.
 #include "tests/simulation/ring.h"
 
 #include <algorithm>
@@ -51,8 +52,8 @@ void RingNetwork::thaw(NodeId node) {
   own.frozen = false;
   // A ring that has gone on without it is noticed first as "alone", mostly.
   const bool dropped = own.ring && std::ranges::any_of(own.ring->members, [&](NodeId other) {
-    return other != node && stack(other).up && stack(other).ring != own.ring;
-  });
+                         return other != node && stack(other).up && stack(other).ring != own.ring;
+                       });
   own.settling = dropped && prng_.chance(700);
   topology_changed();
 }
@@ -93,7 +94,8 @@ void RingNetwork::set_node_delay(NodeId node, Duration delay) { stack(node).dela
 void RingNetwork::topology_changed() {
   const std::vector<NodeSet> all = groups();
   halt_broken_rings(all);
-  std::erase_if(formations_, [&](const Formation& formation) { return std::ranges::find(all, formation.group) == all.end(); });
+  std::erase_if(formations_,
+                [&](const Formation& formation) { return std::ranges::find(all, formation.group) == all.end(); });
   for (const NodeSet group : all) {
     if (std::ranges::find(formations_, group, &Formation::group) != formations_.end()) continue;
     const RingPointer& ring = stack(group.lowest()).ring;
@@ -237,7 +239,7 @@ void RingNetwork::form(NodeSet group) {
   }
   for (const NodeId node : group) enter_ring(node, ring, daemons, together[node.value()], restarted);
   for (const NodeId node : group) settle_later(node);
-  topology_changed();   // somebody else may have come into sight meanwhile
+  topology_changed();  // somebody else may have come into sight meanwhile
 }
 
 void RingNetwork::settle_later(NodeId node) {

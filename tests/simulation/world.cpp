@@ -21,7 +21,9 @@ struct Overload : F... {
 template <class... F>
 Overload(F...) -> Overload<F...>;
 
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) { return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next(); }
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next();
+}
 
 ha::Settings settings_of(const Plan& plan, NodeId id, std::uint64_t incarnation) {
   ha::Settings settings{.self = id, .incarnation = incarnation, .config_hash = 1, .version = "simulated"};
@@ -90,7 +92,8 @@ void World::check_bounds() {
   };
   const ha::Timing& timing = plan_.timing;
   if (plan_.kind == Kind::crash) {
-    // A last heartbeat that had reached some and comes to the others with the new ring may have renewed the lease just then.
+    // A last heartbeat that had reached some and comes to the others with the new ring may have renewed the lease just
+    // then.
     const Duration fence = ring_.had_late_messages() ? timing.silence : Duration{};
     return gap_within(timing.detection + 150ms + fence, " after a crash");
   }
@@ -98,9 +101,11 @@ void World::check_bounds() {
   const auto stops = std::ranges::count(plan_.faults, FaultKind::stop, &Fault::kind);
   if (stops == 0) return gap_within(30ms, " in a handover");
   // Somebody with a weight must be left; and it may have to wait for a fence of its own.
-  const bool all_have_weight = std::ranges::none_of(plan_.faults, [](const Fault& fault) { return fault.kind == FaultKind::weight; }) &&
-                               std::ranges::all_of(plan_.nodes, [](const NodePlan& node) { return !std::ranges::count(node.weights, 0); });
-  if (stops == 1 && plan_.nodes.size() > 2 && all_have_weight) gap_within(timing.silence + 100ms, " in an orderly stop");
+  const bool all_have_weight =
+      std::ranges::none_of(plan_.faults, [](const Fault& fault) { return fault.kind == FaultKind::weight; }) &&
+      std::ranges::all_of(plan_.nodes, [](const NodePlan& node) { return !std::ranges::count(node.weights, 0); });
+  if (stops == 1 && plan_.nodes.size() > 2 && all_have_weight)
+    gap_within(timing.silence + 100ms, " in an orderly stop");
 }
 
 void World::trace(const std::string& line) {
@@ -147,7 +152,8 @@ void World::start_daemon(NodeId id) {
   // The rule for a start: no lease, and nothing answers (docs/invariants.md I3).
   carry_out(own, ha::SetLease{});
   const std::uint64_t incarnation = (++next_incarnation_ << 32) + prng_.below(1U << 31);
-  own.daemon = ha::initial_state(settings_of(plan_, id, incarnation), own.saved.value_or(ha::Cluster{}), own.clock.local(now()));
+  own.daemon =
+      ha::initial_state(settings_of(plan_, id, incarnation), own.saved.value_or(ha::Cluster{}), own.clock.local(now()));
   for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
     carry_out(own, ha::ApplyStates{VipId(static_cast<std::uint8_t>(vip)), own.daemon->applied[vip]});
   }
@@ -192,7 +198,8 @@ void World::on_stream(NodeId id, StreamItem item) {
 
 void World::work_off(NodeId id) {
   SimNode& own = node(id);
-  while (own.daemon && !own.frozen && !own.inbox.empty() && own.inbox.front().ready_at <= now() && !checks_.violation()) {
+  while (own.daemon && !own.frozen && !own.inbox.empty() && own.inbox.front().ready_at <= now() &&
+         !checks_.violation()) {
     const StreamItem item = std::move(own.inbox.front());
     own.inbox.pop_front();
     own.position = item.position;
@@ -206,8 +213,9 @@ void World::step(SimNode& node, const ha::Event& event) {
   if (options_.trace == Trace::on) trace("node " + std::to_string(node.id.value()) + " < " + describe(event));
   ha::Step done = ha::step(std::move(*node.daemon), event, node.clock.local(now()));
   node.daemon = std::move(done.state);
-  result_.fingerprint = mix(result_.fingerprint, event.index() + (std::uint64_t{node.id.value()} << 8) +
-                                                     (done.actions.size() << 16) + static_cast<std::uint64_t>(now().count() << 24));
+  result_.fingerprint =
+      mix(result_.fingerprint, event.index() + (std::uint64_t{node.id.value()} << 8) + (done.actions.size() << 16) +
+                                   static_cast<std::uint64_t>(now().count() << 24));
   for (const ha::Action& action : done.actions) {
     if (node.dies_after && (*node.dies_after)-- == 0) {
       node.dies_after.reset();
@@ -274,7 +282,8 @@ void World::arm_timer(SimNode& node) {
   const Duration at = node.clock.true_time(wakeup);
   if (node.armed_for > now() && at >= node.armed_for) return;
   node.armed_for = at;
-  const Duration late = prng_.between(0, 1000) * 1us + (node.lag > 0us ? prng_.between(0, node.lag.count()) * 1ns : Duration{});
+  const Duration late =
+      prng_.between(0, 1000) * 1us + (node.lag > 0us ? prng_.between(0, node.lag.count()) * 1ns : Duration{});
   scheduler_.at(at + late, [this, id = node.id, at, process = node.process] {
     if (this->node(id).process == process) tick(id, at);
   });

@@ -1,4 +1,5 @@
-// One simulated run: nodes, ring, clients and faults of a plan, stepped until the cluster has settled or a rule is broken.
+// One simulated run: nodes, ring, clients and faults of a plan, stepped until the cluster has settled or a rule is
+// broken.
 #pragma once
 
 #include "base/prng.h"
@@ -26,16 +27,16 @@ struct RunOptions {
 
 struct RunResult {
   std::uint64_t seed = 0;
-  std::uint64_t steps = 0;            // of all nodes' cores together
-  std::uint64_t fingerprint = 0;      // of everything that happened
-  std::string violation;              // empty: none
-  std::string plan;                   // its text
-  std::deque<std::string> trace;      // the last lines, if asked for
-  Duration settled_after{};           // the end of the faults
-  Duration longest_gap{};             // for which some bucket was not answered, once the cluster stood
-  std::uint64_t connections = 0;      // opened
-  std::uint64_t takeovers = 0;        // claimed
-  std::uint64_t handovers = 0;        // released
+  std::uint64_t steps = 0;        // of all nodes' cores together
+  std::uint64_t fingerprint = 0;  // of everything that happened
+  std::string violation;          // empty: none
+  std::string plan;               // its text
+  std::deque<std::string> trace;  // the last lines, if asked for
+  Duration settled_after{};       // the end of the faults
+  Duration longest_gap{};         // for which some bucket was not answered, once the cluster stood
+  std::uint64_t connections = 0;  // opened
+  std::uint64_t takeovers = 0;    // claimed
+  std::uint64_t handovers = 0;    // released
 };
 
 RunResult run(const RunOptions& options);
@@ -77,7 +78,7 @@ class World {
   void mend_everything();
   void thaw_daemon(NodeId id);
   void order(NodeId at, ha::Ordered ordered);
-  void order_drained(NodeId id, bool drained);
+  void order_drained(NodeId id, bool drained);  // tidy: allow bool-parameter: a value of the world, not a choice
   void lose_corosync(NodeId id);
   void reconnect_when_ready(NodeId id, std::uint32_t process);
   NodeSet everybody() const;

@@ -94,8 +94,7 @@ TEST(Render, one_link_has_no_link_mode) {
 TEST(Render, of_two_nodes_the_lowest_stays_quorate_if_asked_for) {
   RingSetup setup = cluster_of(2, 1);
   setup.two_node = TwoNodeRule::lowest;
-  EXPECT_THAT(render_corosync_conf(setup),
-              HasSubstr("  auto_tie_breaker: 1\n  auto_tie_breaker_node: lowest\n"));
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("  auto_tie_breaker: 1\n  auto_tie_breaker_node: lowest\n"));
 }
 
 TEST(Render, the_two_node_rule_means_nothing_for_three) {
