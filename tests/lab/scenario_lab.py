@@ -1,4 +1,4 @@
-"""The lab itself: it comes and goes without a trace, however it is treated. Needs no relaisd."""
+"""The lab itself: it comes and goes without a trace, however it is treated, without relaisd; and the demo."""
 
 import os
 import signal
@@ -7,10 +7,11 @@ import time
 import unittest
 
 import harness
-from harness import Scenario
-from relaislab import lab as labs, topology
+from harness import Cluster, Scenario
+from relaislab import lab as labs, state as states, topology
 
 LAB = os.path.join(harness.REPOSITORY, "lab", "lab")
+DEMO = os.path.join(harness.REPOSITORY, "lab", "demo")
 
 
 class LabScenario(Scenario):
@@ -115,3 +116,24 @@ class LabScenario(Scenario):
             self.assertEqual(code, 1, output)
             self.assertTrue(output.startswith("lab: "), output)
         self.assert_gone(self.one)
+
+
+class Demo(Scenario):
+    name = "demo"
+    uses_lab = "no"
+    timeout_s = 240
+
+    def setUp(self):
+        super().setUp()
+        self.prefix = f"{harness.options.prefix}-demo"
+        self.addCleanup(subprocess.run, [LAB, "--prefix", self.prefix, "down"], check=True, stdout=subprocess.DEVNULL)
+
+    def test_the_demo_leaves_a_serving_cluster_and_can_be_repeated(self):
+        for _ in range(2):
+            done = subprocess.run([DEMO, "--prefix", self.prefix, "--build", harness.options.build], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=110)
+            print(done.stdout)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("its return, the drain and the resume broke 0.", done.stdout)
+            self.assertIn(f"lab/lab --prefix {self.prefix} down", done.stdout)
+            Cluster(states.load(self.prefix)).wait_settled()
