@@ -63,7 +63,7 @@ int carry_out(const Options& options) {
   if (geteuid() != 0)
     return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
   if (!options.detach) return run(*config, self->id);
-  const auto none_runs = relais::node::open_control_socket(*config);
+  const auto none_runs = relais::node::lock_front(*self);
   if (none_runs.has_error()) return fail(kFailed, none_runs.error().to_string());
   const relais::Result<void> removed = relais::node::remove_front(*config, *self);
   return removed.has_error() ? fail(kFailed, removed.error().to_string()) : kEnded;

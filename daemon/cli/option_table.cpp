@@ -90,7 +90,7 @@ std::vector<CommandSpec> ordering_commands() {
       {CommandId::weight,
        "weight",
        "set a node's weight: its share is weight / sum of weights",
-       "Holds until the cluster as a whole restarts; the configuration has the weights to start with.",
+       "Holds until relaisd on that node restarts; the configuration has the weights to start with.",
        {kNode, {"N", "0 to 65535; 0: the node owns nothing"}},
        {OptionId::vip},
        {}},

@@ -66,7 +66,9 @@ std::string utc_time(std::int64_t time_ms) {
 std::string render_who(const control::Who& who, const NodeNames& names, const Style& style) {
   std::string text = "client " + painted(Paint::strong, printable(who.address), style) + " is in bucket " +
                      std::to_string(who.bucket) + " of 256\n";
-  if (who.vips.empty()) text += "  no VIP of this address family is configured\n";
+  if (who.vips.empty()) {
+    text += "  nobody answers it: no VIP of this address family, or this node knows no owners (relais status)\n";
+  }
   for (const control::WhoVip& vip : who.vips) text += render_who_vip(vip, names, style);
   return text;
 }

@@ -25,7 +25,7 @@ constexpr int kSocketFlags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 Error runs_already(const std::string& path) {
   return Error{.what = "relaisd runs already: its control socket " + path + " is in use",
-               .way_out = "stop the other relaisd, or give this one its own control_socket",
+               .way_out = "stop the other relaisd first",
                .code = EADDRINUSE};
 }
 

@@ -6,6 +6,9 @@
 #include "netfilter/net/multicast.h"
 #include "netfilter/net/vip_address.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 
 namespace relais::node {
@@ -64,6 +67,15 @@ std::string pin_directory_of(const std::string& interface) {
   std::string name = interface;
   std::ranges::replace(name, '.', '_');  // the BPF file system refuses dots; VLAN interfaces have one
   return std::string(netfilter::kBpfFileSystem) + "/relais/" + name;
+}
+
+Result<UniqueFd> lock_front(const config::Node& self) {
+  const std::string path = "/run/relais-front-" + self.interface + ".lock";
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return system_error("cannot open " + path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  return Error{.what = "a relaisd runs already on interface " + self.interface + " (" + path + " is locked)",
+               .way_out = "stop the other relaisd first: two on one interface would take each other's packets"};
 }
 
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key) {

@@ -78,6 +78,7 @@ spdlog::level::level_enum level_of(ha::Severity severity) {
 
 // What open() has made and the constructor takes over.
 struct Node::Parts {
+  UniqueFd front_lock;
   control::ControlSocket control_socket;
   config::Cluster config;
   NodeId self;
@@ -90,7 +91,9 @@ struct Node::Parts {
 Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const config::Cluster& config, NodeId self) {
   const config::Node* node = config::find_node(config, self);
   INVARIANT(node != nullptr, "self is a configured node");
-  // First of all: it is also what keeps a second relaisd from touching the data plane of one that runs.
+  // First of all: they keep a second relaisd from touching the data plane of one that runs.
+  Result<UniqueFd> front_lock = lock_front(*node);
+  if (front_lock.has_error()) return front_lock.error();
   Result<control::ControlSocket> control_socket = open_control_socket(config);
   if (control_socket.has_error()) return control_socket.error();
   Result<ClusterKey> key = ClusterKey::read(config.key_file);
@@ -103,7 +106,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
   ha::State state =
       ha::initial_state(core_settings(config, self), known.has_value() ? std::move(*known) : ha::Cluster{}, boot_now());
-  std::unique_ptr<Node> result(new Node(io, Parts{.control_socket = std::move(*control_socket),
+  std::unique_ptr<Node> result(new Node(io, Parts{.front_lock = std::move(*front_lock),
+                                                  .control_socket = std::move(*control_socket),
                                                   .config = config,
                                                   .self = self,
                                                   .key = std::move(*key),
@@ -114,8 +118,7 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
     result->log(ha::Severity::warning, "state-unreadable",
                 damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
   }
-  const Result<void> metrics = result->open_metrics();
-  if (metrics.has_error()) return metrics.error();
+  result->open_metrics();
   return result;
 }
 
@@ -123,6 +126,7 @@ Node::Node(boost::asio::io_context& io, Parts parts)
     : io_(io),
       config_(std::move(parts.config)),
       self_(*config::find_node(config_, parts.self)),
+      front_lock_(std::move(parts.front_lock)),
       key_(parts.key.bucket_hash_key()),
       data_plane_(std::move(parts.data_plane)),
       inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
@@ -146,15 +150,15 @@ void Node::serve_control(control::ControlSocket socket) {
       [this](const Error& error) { log(ha::Severity::warning, "control", error.to_string()); }, control::Limits{}));
 }
 
-Result<void> Node::open_metrics() {
-  if (!config_.metrics_listen) return {};
+// Without metrics the node serves all the same: a port that is taken is no reason to leave clients alone.
+void Node::open_metrics() {
+  if (!config_.metrics_listen) return;
   Result<control::Server> metrics = control::Server::open_metrics(
       io_, {.listen = config::to_string(*config_.metrics_listen),
             .render = [this] { return metrics::render_metrics(metrics_input()); },
             .report = [this](const Error& error) { log(ha::Severity::warning, "metrics", error.to_string()); }});
-  if (metrics.has_error()) return metrics.error();
+  if (metrics.has_error()) return log(ha::Severity::error, "no-metrics", metrics.error().to_string());
   metrics_server_.emplace(std::move(*metrics));
-  return {};
 }
 
 void Node::start() {
@@ -171,6 +175,7 @@ void Node::start() {
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
     notify_service_manager("STOPPING=1");
+    log(ha::Severity::info, "stopping", "asked to end: handing the share over first");
     driver_.feed(ha::StopRequested{});
   });
   log(ha::Severity::info, "started",
@@ -264,9 +269,9 @@ void Node::record(const ha::Report& report) {
 }
 
 void Node::record(const ha::Receipt& receipt) {
-  log_.add(make_receipt(receipt, wall_ms()));
   if (receipt.detect_us > 0) last_takeover_ = std::chrono::microseconds(receipt.takeover_us);
   const control::ReceiptRecord shown = make_receipt(receipt, wall_ms());
+  log_.add(shown);
   spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch,
                shown.buckets, shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);
 }

@@ -65,7 +65,7 @@ class Node final : private Effects, private control::Backend {
   control::Version version() override;
 
   void serve_control(control::ControlSocket socket);
-  Result<void> open_metrics();
+  void open_metrics();
   void on_ring_event(ha::Event event);
   void count_flows();
   void arm_flow_timer();
@@ -78,6 +78,7 @@ class Node final : private Effects, private control::Backend {
   boost::asio::io_context& io_;
   config::Cluster config_;
   const config::Node& self_;
+  UniqueFd front_lock_;
   SipKey key_;
   netfilter::DataPlane data_plane_;
   std::shared_ptr<netfilter::FlowInspector> inspector_;  // used by jobs of the worker only

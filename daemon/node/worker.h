@@ -20,7 +20,7 @@ namespace relais::node {
 class Worker {
  public:
   explicit Worker(boost::asio::io_context& io);
-  // Drops jobs that have not begun and waits for the one that runs.
+  // Drops jobs that have not begun and waits for the one that runs. No `done` is called any more.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -30,7 +30,9 @@ class Worker {
   void run(Job job, Done done) {
     enqueue([this, job = std::move(job), done = std::move(done)]() mutable {
       auto result = std::make_shared<std::invoke_result_t<Job>>(job());
-      boost::asio::post(io_, [result, done = std::move(done)]() mutable { done(std::move(*result)); });
+      boost::asio::post(io_, [result, done = std::move(done), alive = std::weak_ptr<void>(alive_)]() mutable {
+        if (!alive.expired()) done(std::move(*result));
+      });
     });
   }
 
@@ -39,6 +41,7 @@ class Worker {
   void work();
 
   boost::asio::io_context& io_;
+  std::shared_ptr<void> alive_ = std::make_shared<int>();
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> jobs_;

@@ -139,7 +139,13 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
     undrained[node] = weight;
     any = any || weights[node] > 0;
   }
-  return any ? weights : undrained;  // all drained: serving is better than an outage
+  if (any) return weights;
+  // All drained, or nobody left that has a weight: serving is better than an outage.
+  const bool any_undrained = std::ranges::any_of(undrained, [](const auto& entry) { return entry.second > 0; });
+  if (!any_undrained) {
+    for (auto& [node, weight] : undrained) weight = 1;
+  }
+  return undrained;
 }
 
 bool waits_to_claim(const State& state, Epoch epoch) {
