@@ -106,11 +106,17 @@ UniqueFd Listener::accept() {
 
 bool RawClient::open_half() {
   network_.send(segment(kSyn));
-  const auto answer = network_.receive(endpoints_.from);
-  if (!answer || (answer->flags & (kSyn | kAck)) != (kSyn | kAck)) return false;
-  ++sequence_;
-  peer_next_ = answer->sequence + 1;
-  return true;
+  constexpr int kLateSegments = 20;  // of former connections of this address, before the answer
+  for (int i = 0; i < kLateSegments; ++i) {
+    const auto answer = network_.receive(endpoints_.from);
+    if (!answer) return false;
+    const bool is_syn_ack = (answer->flags & (kSyn | kAck)) == (kSyn | kAck);
+    if (!is_syn_ack || answer->acknowledgement != sequence_ + 1) continue;
+    ++sequence_;
+    peer_next_ = answer->sequence + 1;
+    return true;
+  }
+  return false;
 }
 
 bool RawClient::close_after_peer() {
