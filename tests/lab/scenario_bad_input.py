@@ -200,14 +200,17 @@ class BadSurroundings(SickNodeScenario):
 
     def test_a_second_relaisd_is_refused_and_disturbs_nobody(self):
         before = self.daemons()
+        self.sh("sed '0,/^name/s//control_socket = \"\\/run\\/relais\\/second.sock\"\\nname/' /etc/relais/relais.toml "
+                "> /etc/relais/second.toml")
         run = self.load(rate=100, long_lived=16)
-        process = self.start_by_hand()
-        output, _ = process.communicate(timeout=20)
-        time.sleep(1)
+        for config in ("/etc/relais/relais.toml", "/etc/relais/second.toml"):
+            process = self.start_by_hand(config=config)
+            output, _ = process.communicate(timeout=20)
+            print(output)
+            self.assertEqual(process.returncode, 1)
+            self.assert_says(output, "a relaisd runs already on interface eth0", "stop the other relaisd")
+            time.sleep(1)
         report = run.finish()
-        print(output)
-        self.assertEqual(process.returncode, 1)
-        self.assert_says(output, SOCKET_IN_NODE)
         self.assert_no_harm(report)
         self.assertEqual(self.daemons(), before)
 
