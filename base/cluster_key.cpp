@@ -80,7 +80,7 @@ Result<ClusterKey> ClusterKey::read(const std::filesystem::path& path) {
   if (!text) return text.error();
   auto key = parse(*text);
   if (!key) {
-    Error error = std::move(key.error()).with_context(name);
+    Error error = key.error().with_context(name);
     error.way_out = how_to_make(name);
     return error;
   }

@@ -183,7 +183,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
     if (!check_output_) return fail(system_error("cannot make a file in memory"));
     auto checker = spawn_in_own_session({settings_.program.string(), "-t", "-c", configuration_file().string()},
                                         check_output_.get());
-    if (!checker) return fail(explain_spawn(std::move(checker.error())));
+    if (!checker) return fail(explain_spawn(checker.error()));
     phase_ = ProcessPhase::checking;
     when_ended(std::move(*checker), [](Runner& self) { self.on_checked(); });
     after(settings_.check_limit, [](Runner& self) { send_signal(self.process_, SIGKILL); });
@@ -209,7 +209,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
     if (!log) return fail(log.error());
     auto process =
         spawn_in_own_session({settings_.program.string(), "-f", "-c", configuration_file().string()}, log->get());
-    if (!process) return fail(explain_spawn(std::move(process.error())));
+    if (!process) return fail(explain_spawn(process.error()));
     adopted_ = false;
     ++starts_;
     watch_corosync(std::move(*process));
