@@ -15,15 +15,17 @@ namespace relais::node {
 // Where the data plane of an interface is pinned.
 std::string pin_directory_of(const std::string& interface);
 
-// One relaisd for an interface, whatever sockets and configurations it was given: whoever holds the lock may touch the data
-// plane. Held as long as the descriptor is open. Error: another one has it.
+// One relaisd for an interface, whatever sockets and configurations it was given: whoever holds the lock may touch the
+// data plane. Held as long as the descriptor is open. Error: another one has it.
 Result<UniqueFd> lock_front(const config::Node& self);
 
-// Requires the lock. Attaches the data plane first and puts the addresses on the interface then, so that the stack never answers for a VIP
-// unguarded. VIPs of a former configuration are taken off before. Nothing is answered until a lease is set.
+// Requires the lock. Attaches the data plane first and puts the addresses on the interface then, so that the stack
+// never answers for a VIP unguarded. VIPs of a former configuration are taken off before. Nothing is answered until a
+// lease is set.
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
 
-// Requires the lock. Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In that order.
+// Requires the lock. Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In
+// that order.
 Result<void> remove_front(const config::Cluster& config, const config::Node& self);
 
 }  // namespace relais::node
