@@ -52,16 +52,6 @@ std::uint64_t acknowledged_by_enough(const State& state, NodeId node) {
   return sequences[needed - 1];
 }
 
-// Whether a node in this view might belong to another membership. That can be where two rings merge, if those who came
-// here together are too few for a quorum: then the others may have been quorate without them (a node whose Corosync was
-// started again at once, beside a partner that had not even missed it). Leases from before the merge run out by
-// themselves.
-bool others_are_known(const State& state, Instant now) {
-  if (state.keeps_quorum || (state.view.members - state.cluster.members - state.disclaimed).empty()) return true;
-  const Timing& timing = state.settings.timing;
-  return now >= state.view_since + with_drift(timing.lease) + timing.guard;
-}
-
 Heartbeat make_heartbeat(const State& state) {
   Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
   for (const auto& vip : state.flows) {
@@ -108,27 +98,26 @@ void Machine::discount_unacknowledged(NodeId node) {
 
 void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   const auto record = cluster().nodes.find(from);
-  if (record == cluster().nodes.end() || heartbeat.members.empty()) return;
+  if (record == cluster().nodes.end()) return;
   record->second.heartbeat = heartbeat.sequence;
   record->second.connections = heartbeat.connections;
 }
 
 void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   const bool ours_has_spoken = !(state.members_heard & cluster().members).empty();
-  (heartbeat.members.empty() ? state.disclaimed : state.members_heard).insert(from);
-  if (!is_member() || heartbeat.members.empty()) return;
+  state.members_heard.insert(from);
+  if (!is_member()) return;
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (cluster().members.contains(from)) {
     hear_member(from, heartbeat);
-  } else if (!ours_has_spoken && (heartbeat.members & cluster().members).empty()) {
-    // Two memberships met. The one that speaks first in this view goes on: at that place of the stream all others know
-    // it. (With common members it is not another one: the sender was removed in this view, and has not processed that
-    // yet.)
-    report(Severity::warning, "yielded", from, "another part of the cluster has gone on: asking it for the state");
-    return become_joining();
   } else {
-    return;
+    // Two memberships in one view: Corosync has let both sides of a cut go on, which it must not. The one that speaks
+    // first goes on. (With common members it is not another one: the sender was removed in this view and does not know.)
+    const bool is_another = (heartbeat.members & cluster().members).empty();
+    if (!is_another || ours_has_spoken) return;
+    report(Severity::error, "yielded", from, "another part of the cluster has gone on: asking it for the state");
+    return become_joining();
   }
   state.acknowledgements[from] = heartbeat.acks;
   renew_lease();
@@ -153,7 +142,6 @@ void Machine::hear_member(NodeId from, const Heartbeat& heartbeat) {
 }
 
 void Machine::renew_lease() {
-  if (!others_are_known(state, now)) return;
   const std::uint64_t sequence = acknowledged(state);
   const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
                                    [&](const NumberedHeartbeat& sent) { return sent.sequence <= sequence; });

@@ -25,13 +25,14 @@ bool grants_grace(Cause cause) {
   return cause == Cause::daemon_died || cause == Cause::declared_dead || cause == Cause::left;
 }
 
-// Members that were in another ring in between, where a quorum without us may have gone on.
-NodeSet moved_apart(const Cluster& cluster, const ViewChanged& view) {
-  NodeSet apart;
-  for (const NodeId node : cluster.members& view.joined) {
-    if (cause_of_leaving(view, node) == Cause::node_died) apart.insert(node);
-  }
-  return apart;
+// Whether all other configured nodes together could have been a quorate ring without those who came into this view together.
+// (Nothing need show it: a frozen Corosync goes from the old ring straight into the new one, and who was in between may have no
+// daemon any more, but a lease.) A half is enough with a tie-breaker, but only with the lowest node in it.
+bool others_could_be_quorate(const State& state, NodeSet continuing) {
+  const std::size_t all = std::max<std::size_t>(state.view.expected, state.settings.weights.size());
+  const std::size_t others = all - std::min(all, continuing.size());
+  const NodeId lowest = state.settings.weights.begin()->first;
+  return 2 * others > all || (2 * others == all && !continuing.contains(lowest));
 }
 
 std::string_view removal_kind(Cause cause) {
@@ -88,16 +89,11 @@ void Machine::on_view(const ViewChanged& view) {
   }
   const NodeSet continuing = view.members - view.joined;
   const bool is_continuing = is_member() && continuing.contains(self());
-  if (is_continuing && (moved_apart(cluster(), view).empty() || continuing.size() >= view.quorum)) {
-    state.keeps_quorum = continuing.size() >= view.quorum;
-    return continue_membership(continuing);
-  }
+  if (is_continuing && (view.same_ring || !others_could_be_quorate(state, continuing))) return continue_membership(continuing);
   if (is_continuing) {
-    report(Severity::warning, "lineage-lost", self(),
-           "the others may have gone on without this node: asking for the state");
+    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
   }
   become_joining();
-  multicast(Heartbeat{.members = {}, .acks = {}});  // "no member": who is one need not wait to find that out
 }
 
 void Machine::enter_view(const ViewChanged& view) {
@@ -106,8 +102,6 @@ void Machine::enter_view(const ViewChanged& view) {
   state.hellos.clear();
   state.log.reset();
   state.members_heard = NodeSet{};
-  state.disclaimed = NodeSet{};
-  state.keeps_quorum = false;
   state.next_founding_at = Instant{};
   state.next_heartbeat_at = now;
   for (auto& [node, heard] : state.heard) heard.in_view = false;
@@ -168,7 +162,6 @@ void Machine::say_hello_if_due() {
 void Machine::on_hello(NodeId from, const Hello& hello) {
   state.hellos[from] = hello;
   state.members_heard.erase(from);
-  state.disclaimed.insert(from);
   if (hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            "node " + std::to_string(from.value()) + " has another configuration than node " +

@@ -87,8 +87,6 @@ struct State {
   // Who is a member of a cluster, as this view's stream says: heartbeats, hellos and snapshots. Equal on all nodes of
   // the view, members or not. As long as there is one, nobody forms another cluster.
   NodeSet members_heard;
-  NodeSet disclaimed;         // who has said in this view that it is no member: by a hello or an empty heartbeat
-  bool keeps_quorum = false;  // those who came into this view with this node, as members, are a quorum by themselves
   std::optional<std::vector<Delivered>> log;  // since our own last hello was delivered, to replay after the snapshot
   std::map<NodeId, Hello> hellos_before_log;  // `hellos` as of then
 

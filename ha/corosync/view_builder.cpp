@@ -141,22 +141,26 @@ void ViewBuilder::show_view(Quorate quorate, Events& out) {
   view.left = take_left(members);
   view.joined = take_joined(members);
   view.quorate = quorate == Quorate::yes;
+  view.same_ring = shown_ring_ == ring_;
   view.quorum = votes_.quorum;
   view.expected = votes_.expected;
   shown_ = members;
+  shown_ring_ = ring_;
   out.emplace_back(std::move(view));
   std::move(held_.begin(), held_.end(), std::back_inserter(out));
   held_.clear();
 }
 
-// One entry per node that was shown, with the last reason, in order of the nodes. A node that is in the view again has
-// left and joined.
+// One entry per node that was shown, in order of the nodes. A node that is in the view again has left and joined. Of two reasons
+// the graver one counts: whose daemon ended after the ring had dropped the node was in another ring in between.
 std::vector<ha::ViewChanged::Left> ViewBuilder::take_left(NodeSet members) {
   std::vector<ha::ViewChanged::Left> result;
   for (const NodeId node : shown_) {
-    const auto last = std::find_if(left_.rbegin(), left_.rend(), [&](const auto& left) { return left.node == node; });
-    if (last != left_.rend()) {
-      result.push_back(*last);
+    const auto is_about_node = [&](const auto& left) { return left.node == node; };
+    const auto is_drop = [&](const auto& left) { return left.node == node && left.reason == ha::LeaveReason::node_down; };
+    if (std::any_of(left_.begin(), left_.end(), is_about_node)) {
+      const bool dropped = std::any_of(left_.begin(), left_.end(), is_drop);
+      result.push_back({.node = node, .reason = dropped ? ha::LeaveReason::node_down : ha::LeaveReason::daemon_down});
       if (members.contains(node)) joined_.insert(node);
     } else if (!members.contains(node)) {
       result.push_back({.node = node, .reason = ha::LeaveReason::node_down});

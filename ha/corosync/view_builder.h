@@ -122,6 +122,7 @@ class ViewBuilder {
   NodeSet joined_;
   std::vector<ha::ViewChanged::Left> left_;
   NodeSet shown_;  // members of the last view shown; empty: none was
+  std::optional<RingId> shown_ring_;
 };
 
 }  // namespace relais::corosync

@@ -228,6 +228,26 @@ TEST(ViewBuilder, a_second_daemon_of_a_node_that_ends_counts_as_a_restart) {
   EXPECT_EQ(ring.told(), Told{"view {1,2} joined {2} left 2:daemon quorate"});
 }
 
+TEST(ViewBuilder, a_view_says_whether_the_ring_is_the_one_of_the_view_before) {
+  Ring ring;
+  ring.joined({k1, k2}, k1).ring(kRingA).quorum(kRingA, Quorate::yes);
+  EXPECT_FALSE(ring.last_view().same_ring);
+  ring.joined({k1, k2, k3}, k3);
+  EXPECT_TRUE(ring.last_view().same_ring);
+  ring.daemon_down({k1, k2}, k3);
+  EXPECT_TRUE(ring.last_view().same_ring);
+  ring.nodes_down({k1}, {k2}).ring(kRingB).quorum(kRingB, Quorate::yes);
+  EXPECT_FALSE(ring.last_view().same_ring);
+}
+
+TEST(ViewBuilder, a_daemon_that_ended_after_the_ring_had_dropped_its_node_was_dropped_by_the_ring) {
+  Ring ring;
+  ring.with_members({k1, k2, k3});
+  ring.nodes_down({k1, k2}, {k3}).merged({k1, k2, k3}, k3).daemon_down({k1, k2}, k3);
+  ring.ring(kRingB).quorum(kRingB, Quorate::yes);
+  EXPECT_EQ(ring.told(), Told{"view {1,2} left 3:node quorate"});
+}
+
 TEST(ViewBuilder, quorum_that_changes_within_a_ring_is_a_view_with_the_same_id) {
   Ring ring;
   ring.joined({k1, k2}, k1).ring(kRingA).quorum(kRingA, Quorate::yes);
