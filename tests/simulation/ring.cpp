@@ -33,6 +33,7 @@ void RingNetwork::connect(NodeId node, std::uint32_t process) {
   own.in_group = false;
   own.process = process;
   own.shown = NodeSet{};
+  own.shown_ring = 0;
   push(node, {.kind = Entry::Kind::daemon_joined, .about = node, .process = process, .message = {}});
 }
 
@@ -125,7 +126,9 @@ void RingNetwork::show_view(NodeId node, NodeSet joined, std::vector<ha::ViewCha
   view.quorate = is_quorate(own.ring->members);
   view.expected = static_cast<std::uint32_t>(plan_.nodes.size());
   view.quorum = view.expected / 2 + 1;
+  view.same_ring = own.shown_ring == own.ring->id;
   own.shown = own.seen.nodes;
+  own.shown_ring = own.ring->id;
   give(node, std::move(view), skew);
 }
 

@@ -105,6 +105,7 @@ class RingNetwork {
     bool in_group = false;  // its own joining has been delivered
     std::uint32_t process = 0;
     NodeSet shown;  // members of the last view that it was given
+    std::uint64_t shown_ring = 0;
     Duration last_ready{};
   };
   struct Formation {
