@@ -113,7 +113,8 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
     hear_member(from, heartbeat);
   } else {
     // Two memberships in one view: Corosync has let both sides of a cut go on, which it must not. The one that speaks
-    // first goes on. (With common members it is not another one: the sender was removed in this view and does not know.)
+    // first goes on. (With common members it is not another one: the sender was removed in this view and does not
+    // know.)
     const bool is_another = (heartbeat.members & cluster().members).empty();
     if (!is_another || ours_has_spoken) return;
     report(Severity::error, "yielded", from, "another part of the cluster has gone on: asking it for the state");

@@ -25,9 +25,10 @@ bool grants_grace(Cause cause) {
   return cause == Cause::daemon_died || cause == Cause::declared_dead || cause == Cause::left;
 }
 
-// Whether all other configured nodes together could have been a quorate ring without those who came into this view together.
-// (Nothing need show it: a frozen Corosync goes from the old ring straight into the new one, and who was in between may have no
-// daemon any more, but a lease.) A half is enough with a tie-breaker, but only with the lowest node in it.
+// Whether all other configured nodes together could have been a quorate ring without those who came into this view
+// together. (Nothing need show it: a frozen Corosync goes from the old ring straight into the new one, and who was in
+// between may have no daemon any more, but a lease.) A half is enough with a tie-breaker, but only with the lowest node
+// in it.
 bool others_could_be_quorate(const State& state, NodeSet continuing) {
   const std::size_t all = std::max<std::size_t>(state.view.expected, state.settings.weights.size());
   const std::size_t others = all - std::min(all, continuing.size());
@@ -89,9 +90,11 @@ void Machine::on_view(const ViewChanged& view) {
   }
   const NodeSet continuing = view.members - view.joined;
   const bool is_continuing = is_member() && continuing.contains(self());
-  if (is_continuing && (view.same_ring || !others_could_be_quorate(state, continuing))) return continue_membership(continuing);
+  if (is_continuing && (view.same_ring || !others_could_be_quorate(state, continuing)))
+    return continue_membership(continuing);
   if (is_continuing) {
-    report(Severity::warning, "lineage-lost", self(), "the others may have gone on without this node: asking for the state");
+    report(Severity::warning, "lineage-lost", self(),
+           "the others may have gone on without this node: asking for the state");
   }
   become_joining();
 }

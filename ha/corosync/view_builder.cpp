@@ -151,13 +151,16 @@ void ViewBuilder::show_view(Quorate quorate, Events& out) {
   held_.clear();
 }
 
-// One entry per node that was shown, in order of the nodes. A node that is in the view again has left and joined. Of two reasons
-// the graver one counts: whose daemon ended after the ring had dropped the node was in another ring in between.
+// One entry per node that was shown, in order of the nodes. A node that is in the view again has left and joined. Of
+// two reasons the graver one counts: whose daemon ended after the ring had dropped the node was in another ring in
+// between.
 std::vector<ha::ViewChanged::Left> ViewBuilder::take_left(NodeSet members) {
   std::vector<ha::ViewChanged::Left> result;
   for (const NodeId node : shown_) {
     const auto is_about_node = [&](const auto& left) { return left.node == node; };
-    const auto is_drop = [&](const auto& left) { return left.node == node && left.reason == ha::LeaveReason::node_down; };
+    const auto is_drop = [&](const auto& left) {
+      return left.node == node && left.reason == ha::LeaveReason::node_down;
+    };
     if (std::any_of(left_.begin(), left_.end(), is_about_node)) {
       const bool dropped = std::any_of(left_.begin(), left_.end(), is_drop);
       result.push_back({.node = node, .reason = dropped ? ha::LeaveReason::node_down : ha::LeaveReason::daemon_down});

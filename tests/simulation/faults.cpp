@@ -44,7 +44,7 @@ void World::begin(const Fault& fault) {
       return;
     case FaultKind::corosync_crash: return lose_corosync(id);
     case FaultKind::corosync_freeze:
-      forget_protection(everybody());   // when it wakes up, it is the others that seem to have been away
+      forget_protection(everybody());  // when it wakes up, it is the others that seem to have been away
       return ring_.freeze(id);
     case FaultKind::cut: forget_protection(everybody()); return ring_.cut(fault.nodes, Duration{});
     case FaultKind::cut_one_way:
