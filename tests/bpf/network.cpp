@@ -101,6 +101,10 @@ void NetworkNamespace::shell(const std::string& command) const {
   run(command);
 }
 
+void NetworkNamespace::wait_until(const std::string& condition) const {
+  shell("for i in $(seq 200); do " + condition + " && exit 0; sleep 0.05; done; echo 'in vain for 10 s' >&2; exit 1");
+}
+
 std::uint64_t NetworkNamespace::tcp_segments_received() const {
   const Within within(*this);
   std::ifstream file("/proc/thread-self/net/snmp");
@@ -221,6 +225,7 @@ Segment::Segment()
     addresses += "addr add " + client_address(IpFamily::v6, i).to_string() + "/64 dev eth0 nodad\n";
   }
   client.shell("ip -batch - <<'END'\n" + addresses + "END");
+  wait_for_carrier();
 }
 
 Segment::~Segment() {
@@ -240,6 +245,14 @@ void Segment::add_port(const std::string& name, const NetworkNamespace& space, s
                 "/64 dev eth0 nodad");
   }
   space.shell("ip link set lo up && ip link set eth0 up");
+}
+
+// The kernel tells the bridge of a port's carrier, and the port's peer of its own, up to a second late (linkwatch): until
+// then an ARP question is lost, and asked again after a second.
+void Segment::wait_for_carrier() const {
+  bridge_.wait_until("test $(bridge link show | grep -c 'state forwarding') = 3");
+  for (const NetworkNamespace* space : {&client, &a.space, &b.space})
+    space->wait_until("ip link show dev eth0 | grep -q 'state UP'");
 }
 
 void Segment::prepare(TestNode& node, std::uint8_t number, EchoServer::Stack stack) {
@@ -273,6 +286,7 @@ void Segment::open(TestNode& node, netfilter::AttachChoice choice) {
     const auto added = netfilter::add_vip_address(node.interface, vip);
     ASSERT_TRUE(added) << added.error().to_string();
   }
+  node.space.wait_until("ip route get " + kVip6.to_string() + " | grep -q ^local");
 }
 
 void Segment::set_mtu(const std::string& mtu) {

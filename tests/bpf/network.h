@@ -26,6 +26,8 @@ class NetworkNamespace {
   std::string path() const;
   // Runs a shell command in it; fails the test if it fails.
   void shell(const std::string& command) const;
+  // Runs a shell command again and again until it succeeds; fails the test after 10 s.
+  void wait_until(const std::string& condition) const;
   // How many segments its TCP has been given, IPv4 and IPv6.
   std::uint64_t tcp_segments_received() const;
 
@@ -112,6 +114,7 @@ class Segment {
  private:
   void add_port(const std::string& name, const NetworkNamespace& space, std::uint8_t number);
   void prepare(TestNode& node, std::uint8_t number, EchoServer::Stack stack);
+  void wait_for_carrier() const;
   NetworkNamespace bridge_;
   std::string bpf_file_system_;
 };
