@@ -107,6 +107,15 @@ class ProgressPrinter {
 
 std::string_view word_of(MoveOrder order) { return order == MoveOrder::drain ? "drain" : "resume"; }
 
+// A script that goes on to stop the node must not take "it keeps everything" for success.
+ExitCode exit_when_done(const Session& session, MoveOrder order, const Progress& progress) {
+  if (order != MoveOrder::drain || progress.buckets_left == 0) return ExitCode::ok;
+  return report(session.console,
+                {.what = progress.node + " still answers clients: " + progress.note,
+                 .way_out = "start or resume another node, or give one a weight, before you stop this one"},
+                ExitCode::failed);
+}
+
 ExitCode wait_until_done(const Session& session, const MoveNode& command) {
   const auto end = command.timeout ? Clock::now() + *command.timeout : Clock::time_point::max();
   ProgressPrinter printer(session, command.order);
@@ -123,7 +132,10 @@ ExitCode wait_until_done(const Session& session, const MoveNode& command) {
                     ExitCode::failed);
     }
     printer.show(*progress);
-    if (progress->done) return ExitCode::ok;
+    if (progress->done) {
+      printer.end_line();
+      return exit_when_done(session, command.order, *progress);
+    }
     if (Clock::now() >= end) break;
     std::this_thread::sleep_for(kProgressStep);
   }

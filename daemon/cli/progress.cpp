@@ -32,17 +32,24 @@ bool holds_leftovers(const control::BucketStatus& bucket, std::uint32_t node) {
   return std::find(bucket.leftovers.begin(), bucket.leftovers.end(), node) != bucket.leftovers.end();
 }
 
+bool is_moving_away(const Status& status, const NodeStatus& node) {
+  const auto from_it = [&](const control::MoveStatus& move) { return move.from == node.id; };
+  const auto moving = [&](const control::BucketStatus& bucket) { return bucket.owner == node.id && bucket.moving; };
+  return std::any_of(status.moves.begin(), status.moves.end(), from_it) || count_buckets(status, moving) > 0;
+}
+
+// The order and the moves that follow from it are one step of the cluster: what does not move then, stays.
 Progress measure_drain(const NodeStatus& node, const Status& status) {
   Progress progress{.node = node.name, .ordered = node.drained};
-  progress.buckets_left = count_buckets(status, [&](const auto& bucket) { return bucket.owner == node.id; });
-  const std::uint64_t leftovers =
-      count_buckets(status, [&](const auto& bucket) { return holds_leftovers(bucket, node.id); });
-  const bool alone = std::none_of(status.nodes.begin(), status.nodes.end(), [&](const NodeStatus& other) {
-    return other.id != node.id && other.member && !other.drained;
-  });
+  const auto owned = [&](const control::BucketStatus& bucket) { return bucket.owner == node.id; };
+  const auto left_over = [&](const control::BucketStatus& bucket) { return holds_leftovers(bucket, node.id); };
+  progress.buckets_left = count_buckets(status, owned);
+  const std::uint64_t leftovers = count_buckets(status, left_over);
   if (progress.buckets_left + leftovers > 0) progress.connections_left = node.connections;
-  progress.done = node.drained && progress.buckets_left == 0 && leftovers == 0;
-  if (progress.done && alone) progress.note = "no other node is in service: nobody answers now";
+  progress.done = node.drained && !is_moving_away(status, node) && leftovers == 0;
+  if (progress.done && progress.buckets_left > 0) {
+    progress.note = "it keeps " + counted(progress.buckets_left, "bucket") + ", because no other node can take them";
+  }
   return progress;
 }
 

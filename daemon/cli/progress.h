@@ -14,7 +14,7 @@ namespace relais::cli {
 
 struct Progress {
   std::string node;                    // its name
-  std::uint64_t buckets_left = 0;      // still to move
+  std::uint64_t buckets_left = 0;      // still to move; drain and done: those that nobody else can take
   std::uint64_t connections_left = 0;  // drain: on the node; resume: none are waited for
   bool ordered = false;                // the order has reached this node's state
   bool done = false;

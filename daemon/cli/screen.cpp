@@ -1,11 +1,11 @@
 // ANSI screen control and signal waiting.
 #include "daemon/cli/screen.h"
 
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ostream>
 
 namespace relais::cli {

@@ -114,6 +114,15 @@ TEST(Command, drain_that_is_not_done_in_time_ends_with_1_and_stays_in_force) {
   EXPECT_NE(outcome.err.find("the order stays in force"), std::string::npos) << outcome.err;
 }
 
+TEST(Command, drain_of_the_last_node_in_service_ends_with_1) {
+  control::Status status = calm_cluster();
+  status.nodes[2].drained = true;
+  FakeRelaisd relaisd(answers({{"POST /v1/drain", "{}"}, {"GET /v1/status", control::to_json(status)}}));
+  const Outcome outcome = run_line("drain n3", relaisd.path());
+  EXPECT_EQ(outcome.exit, ExitCode::failed);
+  EXPECT_NE(outcome.err.find("n3 still answers clients: it keeps 85 buckets"), std::string::npos) << outcome.err;
+}
+
 TEST(Command, drain_of_an_unknown_node_is_relaisds_no) {
   FakeRelaisd relaisd([](const std::string&) {
     return FakeRelaisd::http(control::to_json(control::Failure{"no node n9", "nodes: n1, n2"}), "404 Not Found");

@@ -48,13 +48,23 @@ TEST(Drain, is_done_when_nothing_is_left) {
   EXPECT_EQ(render_progress(MoveOrder::drain, *progress), "n3 is drained");
 }
 
-TEST(Drain, of_the_last_node_in_service_says_what_that_means) {
-  control::Status status = lost_cluster();
+TEST(Drain, of_the_last_node_in_service_ends_and_says_that_it_keeps_its_buckets) {
+  control::Status status = calm_cluster();
   status.nodes[0].drained = true;
   const auto progress = measure_progress(MoveOrder::drain, "n1", status);
   ASSERT_TRUE(progress);
   EXPECT_EQ(render_progress(MoveOrder::drain, *progress),
-            "n1 is drained (no other node is in service: nobody answers now)");
+            "n1 is drained (it keeps 86 buckets, because no other node can take them)");
+}
+
+TEST(Drain, is_not_done_while_a_move_is_under_way) {
+  control::Status status = calm_cluster();
+  status.nodes[0].drained = true;
+  status.moves = {{.epoch = 18, .from = 1, .to = 2, .cause = "drain", .phase = "planned", .buckets = 86}};
+  EXPECT_FALSE(measure_progress(MoveOrder::drain, "n1", status)->done);
+  status.moves.clear();
+  status.vips[0].buckets[0].moving = true;
+  EXPECT_FALSE(measure_progress(MoveOrder::drain, "n1", status)->done);
 }
 
 TEST(Resume, is_done_when_no_move_goes_to_the_node) {
