@@ -38,14 +38,14 @@ std::uint64_t acknowledged(const State& state) {
   return std::min(sequences[needed - 1], state.self_delivered);
 }
 
-// The highest heartbeat of another member that enough members have, by what they have said.
+// The highest heartbeat of another member that enough members have, by what they have said. What those said who are no
+// members any more counts too: they may have been when `node` counted. (More words, fewer needed: the fence is later.)
 std::uint64_t acknowledged_by_enough(const State& state, NodeId node) {
   const std::size_t needed = acknowledgements_needed(state);
   std::vector<std::uint64_t> sequences;
-  for (const auto& [member, acks] : state.acknowledgements) {
+  for (const auto& [speaker, acks] : state.acknowledgements) {
     const auto ack = std::ranges::find(acks, node, &Heartbeat::Ack::node);
-    if (member != node && state.cluster.members.contains(member) && ack != acks.end())
-      sequences.push_back(ack->sequence);
+    if (speaker != node && ack != acks.end()) sequences.push_back(ack->sequence);
   }
   if (sequences.size() < needed || needed == 0) return 0;
   std::ranges::sort(sequences, std::greater{});

@@ -312,7 +312,6 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   if (is_member()) fence(node);
   if (cause == Cause::left) state.fence_until[node] = now;  // it ended its lease before it said so
   state.heard.erase(node);
-  state.acknowledgements.erase(node);
   state.suspected_at.erase(node);
   cluster().members.erase(node);
   advance_epoch();

@@ -79,7 +79,11 @@ std::vector<std::uint64_t> weights_of(const ha::Cluster& cluster, std::size_t vi
     undrained[node.value()] = record.drained ? 0 : record.weights[vip];
     any = any || undrained[node.value()] > 0;
   }
-  return any ? undrained : all;
+  if (any) return undrained;
+  if (std::ranges::all_of(all, [](std::uint64_t weight) { return weight == 0; })) {
+    for (const NodeId node : cluster.members) all[node.value()] = 1;
+  }
+  return all;
 }
 
 std::string node_unsettled(const SimNode& node, const ha::Cluster& cluster, Duration now) {
