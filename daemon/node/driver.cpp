@@ -2,6 +2,7 @@
 #include "daemon/node/driver.h"
 
 #include "base/clock.h"
+#include "base/overload.h"
 #include "ha/core/step.h"
 
 #include <algorithm>
@@ -14,13 +15,6 @@ namespace {
 // A member ticks at every heartbeat; the others need no more than this to notice that time passes.
 constexpr Duration kLongestSleep = std::chrono::milliseconds(500);
 constexpr Duration kShortestSleep = std::chrono::milliseconds(1);
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overload(F...) -> Overload<F...>;
 
 }  // namespace
 

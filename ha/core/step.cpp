@@ -2,6 +2,7 @@
 #include "ha/core/step.h"
 
 #include "base/invariant.h"
+#include "base/overload.h"
 #include "ha/core/machine.h"
 
 #include <algorithm>
@@ -9,13 +10,6 @@
 namespace relais::ha {
 
 namespace {
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overload(F...) -> Overload<F...>;
 
 // The data plane must refuse before others are told that it does, so states and lease go first.
 void put_data_plane_first(Actions& actions) {

@@ -1,18 +1,13 @@
 // Events and actions in words.
 #include "tests/simulation/describe.h"
 
+#include "base/overload.h"
+
 #include <array>
 
 namespace relais::simulation {
 
 namespace {
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overload(F...) -> Overload<F...>;
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
 std::string name(NodeId node) { return node == kNoNode ? "-" : "n" + std::to_string(node.value()); }

@@ -1,6 +1,7 @@
 // Machines and their relaisd: what daemon/node does with the core, on simulated time.
 #include "tests/simulation/world.h"
 
+#include "base/overload.h"
 #include "tests/simulation/describe.h"
 
 #include <algorithm>
@@ -13,13 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kTraceLines = 80;
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overload(F...) -> Overload<F...>;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   return Prng(hash ^ (value * 0x9e3779b97f4a7c15ULL)).next();
