@@ -11,8 +11,8 @@
 namespace relais::netfilter {
 
 // There already: fine; one that failed duplicate address detection is put right. The interface must be up for IPv6.
-// The kernel answers for a new IPv6 address only a moment later (a work queue installs its local route): milliseconds, more
-// on a busy machine.
+// The kernel answers for a new IPv6 address only a moment later (a work queue installs its local route): milliseconds,
+// more on a busy machine.
 Result<> add_vip_address(IfIndex interface, const IpAddress& address);
 
 // Not there: fine.

@@ -247,8 +247,8 @@ void Segment::add_port(const std::string& name, const NetworkNamespace& space, s
   space.shell("ip link set lo up && ip link set eth0 up");
 }
 
-// The kernel tells the bridge of a port's carrier, and the port's peer of its own, up to a second late (linkwatch): until
-// then an ARP question is lost, and asked again after a second.
+// The kernel tells the bridge of a port's carrier, and the port's peer of its own, up to a second late (linkwatch):
+// until then an ARP question is lost, and asked again after a second.
 void Segment::wait_for_carrier() const {
   bridge_.wait_until("test $(bridge link show | grep -c 'state forwarding') = 3");
   for (const NetworkNamespace* space : {&client, &a.space, &b.space})

@@ -1,0 +1,152 @@
+// Planned moves: drain, resume, weights, an orderly stop; and the orders for them.
+#include "tests/unit/core/story.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relais::ha {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+
+TEST(Handover, the_old_owner_stops_before_it_says_so_and_the_new_one_follows) {
+  Bench bench = formed();
+  for (const std::uint32_t node : {1U, 2U, 3U}) bench.take_actions(node);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  const Actions old_owner = bench.take_actions(3);
+  ASSERT_LT(first_message<Released>(old_owner), old_owner.size());
+  EXPECT_LT(first_action<ApplyStates>(old_owner), first_message<Released>(old_owner)) << "I3";
+  const Actions new_owner = bench.take_actions(2);
+  ASSERT_LT(first_message<Holding>(new_owner), new_owner.size());
+  EXPECT_LT(first_message<Holding>(new_owner), first_action<ApplyStates>(new_owner)) << "it adopts after the release";
+  EXPECT_EQ(bench.count(3, BucketState::leftover), 85U);
+  EXPECT_EQ(bench.count(2, BucketState::adopt), 43U);
+}
+
+TEST(Handover, the_new_owner_serves_when_the_last_leftover_is_gone) {
+  Bench bench = formed();
+  const std::size_t bucket = bench.first(3, BucketState::serve);
+  bench.set_flows(3, bucket, 1);
+  bench.count_flows(3);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.run(10s);
+  EXPECT_EQ(bench.count(3, BucketState::leftover), 1U);
+  const std::uint32_t owner = bench.cluster(1).vips[0][bucket].owner.value();
+  EXPECT_EQ(bench.bucket(owner, bucket), BucketState::adopt);
+  bench.set_flows(3, bucket, 0);
+  bench.run(2s);
+  EXPECT_EQ(bench.count(3, BucketState::foreign), kBuckets);
+  EXPECT_EQ(bench.bucket(owner, bucket), BucketState::serve);
+}
+
+TEST(Handover, leftovers_past_the_drain_limit_are_reset) {
+  Bench bench = formed({.drain_limit = 20s});
+  const std::size_t bucket = bench.first(3, BucketState::serve);
+  bench.set_flows(3, bucket, 1);
+  bench.count_flows(3);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.take_actions(3);
+  bench.run(19500ms);
+  const Actions before = bench.take_actions(3);
+  EXPECT_EQ(first_action<DestroyFlows>(before), before.size());
+  bench.run(1500ms);
+  const Actions after = bench.take_actions(3);
+  ASSERT_LT(first_action<DestroyFlows>(after), after.size());
+  const auto& destroy = std::get<DestroyFlows>(after[first_action<DestroyFlows>(after)]);
+  EXPECT_EQ(destroy.buckets.count(), 1U);
+  EXPECT_TRUE(destroy.buckets[bucket]);
+}
+
+TEST(Handover, goes_on_in_the_next_view) {
+  Bench bench = formed();
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.run(5s);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = false}});
+  bench.halt();
+  bench.view(set_of({1, 2, 3}));  // what was said in the old ring is said again in the new one
+  bench.run(1s);
+  EXPECT_TRUE(bench.cluster(1).moves.empty());
+  expect_sound(bench, {1, 2, 3});
+}
+
+TEST(Handover, all_drained_serve_all_the_same) {
+  Bench bench = formed();
+  for (const std::uint32_t node : {1U, 2U, 3U}) {
+    bench.give(1, Ordered{SetDrained{.node = NodeId(node), .drained = true}});
+    bench.run(100ms);
+  }
+  bench.run(1s);
+  expect_sound(bench, {1, 2, 3});
+}
+
+TEST(Handover, weights_are_followed) {
+  Bench bench = formed();
+  bench.give(2, Ordered{SetWeight{.node = NodeId(1), .vip = VipId(0), .weight = 2}});
+  bench.run(8s);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+  EXPECT_EQ(bench.count(2, BucketState::serve), 64U);
+}
+
+TEST(Orders, are_refused_by_who_is_no_member) {
+  Bench bench({});
+  bench.start_all();
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  EXPECT_THAT(bench.told(), Contains("n1 report order-refused n1"));
+}
+
+TEST(Orders, given_in_a_ring_that_ends_count_in_the_next) {
+  Bench bench = formed();
+  bench.halt();
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.view(set_of({1, 2, 3}));
+  EXPECT_TRUE(bench.cluster(2).nodes.at(NodeId(3)).drained);
+}
+
+TEST(Stop, hands_over_first_and_ends_when_nothing_is_left) {
+  Bench bench = formed();
+  bench.give(3, StopRequested{});
+  bench.run(4s);
+  EXPECT_EQ(bench.count(3, BucketState::serve), 0U);
+  bench.run(3s);
+  const auto told = bench.told();
+  EXPECT_THAT(told, Contains("n3 send leaving"));
+  EXPECT_THAT(told, Contains("n3 stop now"));
+  expect_sound(bench, {1, 2});
+}
+
+TEST(Stop, of_a_node_that_is_no_member_needs_nobody) {
+  Bench bench({});
+  bench.start_all();
+  bench.give(1, StopRequested{});
+  EXPECT_THAT(bench.told(), Contains("n1 stop now"));
+}
+
+TEST(Stop, the_lease_ends_before_the_others_are_told) {
+  Bench bench = formed({.nodes = 2});
+  bench.set_flows(2, bench.first(2, BucketState::serve), 1);
+  bench.count_flows(2);
+  bench.give(2, StopRequested{});
+  bench.take_actions(2);
+  bench.run(6s);  // its connection does not end
+  const Actions actions = bench.take_actions(2);
+  ASSERT_LT(first_message<Leaving>(actions), actions.size());
+  std::size_t revoked = actions.size();
+  for (std::size_t i = 0; i < actions.size() && revoked == actions.size(); ++i) {
+    const auto* lease = std::get_if<SetLease>(&actions[i]);
+    if (lease != nullptr && lease->until == Instant{}) revoked = i;
+  }
+  EXPECT_LT(revoked, first_message<Leaving>(actions)) << "I3";
+}
+
+TEST(Stop, is_not_called_back_by_a_suspicion) {
+  Bench bench = formed();
+  bench.give(3, StopRequested{});
+  bench.run(4500ms);
+  bench.halt();
+  bench.run(2s);
+  EXPECT_THAT(bench.told(), Contains("n3 stop now"));
+}
+
+}  // namespace
+}  // namespace relais::ha

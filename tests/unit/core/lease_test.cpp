@@ -1,0 +1,190 @@
+// What follows when a node falls silent: leases, fences, takeovers, suspicion, grace.
+#include "tests/unit/core/story.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relais::ha {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+
+TEST(Crash, the_buckets_are_taken_over_only_after_the_fence) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  bench.run(bench.timing().detection);
+  bench.view(set_of({1, 2}));
+  EXPECT_EQ(bench.count(1, BucketState::serve), 86U) << "the dead node's lease may still run";
+  const Instant fence = bench.state(1).fence_until.at(NodeId(3));
+  bench.run(fence - Instant(1000s) - bench.now() - 10ms);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 86U);
+  bench.run(20ms);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+  expect_sound(bench, {1, 2});
+}
+
+TEST(Crash, survivors_serve_all_the_time) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  for (Duration waited{}; waited < bench.timing().detection; waited += 5ms) {
+    bench.run(5ms);
+    EXPECT_TRUE(bench.has_lease(1));
+    EXPECT_TRUE(bench.has_lease(2));
+  }
+  bench.view(set_of({1, 2}));
+  bench.run(30ms);
+  EXPECT_TRUE(bench.has_lease(1));
+  EXPECT_TRUE(bench.has_lease(2));
+}
+
+TEST(Crash, of_the_new_owner_in_a_handover_leaves_no_bucket_behind) {
+  for (std::size_t delivered = 1; delivered < 8; ++delivered) {
+    Bench bench = formed();
+    bench.halt_after(delivered);
+    bench.give(1, Ordered{SetDrained{.node = NodeId(1), .drained = true}});
+    bench.halt();
+    bench.kill(3);
+    bench.view(set_of({1, 2}));
+    bench.run(4s);
+    SCOPED_TRACE(delivered);
+    expect_sound(bench, {1, 2});
+    EXPECT_EQ(bench.cluster(1), bench.cluster(2));
+    EXPECT_TRUE(bench.cluster(1).moves.empty());
+    EXPECT_EQ(bench.count(1, BucketState::serve), 0U);
+  }
+}
+
+TEST(Crash, of_the_old_owner_in_a_handover_leaves_no_bucket_behind) {
+  for (std::size_t delivered = 1; delivered < 8; ++delivered) {
+    Bench bench = formed();
+    bench.halt_after(delivered);
+    bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+    bench.halt();
+    bench.kill(3);
+    bench.view(set_of({1, 2}));
+    bench.run(4s);
+    SCOPED_TRACE(delivered);
+    expect_sound(bench, {1, 2});
+    EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+  }
+}
+
+TEST(Crash, what_nobody_has_acknowledged_does_not_put_a_takeover_off) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  bench.run(bench.timing().detection);
+  // A last heartbeat that had reached only some comes to all with the new view.
+  Heartbeat last{.sequence = bench.cluster(1).nodes.at(NodeId(3)).heartbeat + 1, .members = set_of({1, 2, 3})};
+  const Message message{.view = bench.state(1).view.view, .body = last};
+  for (const std::uint32_t node : {1U, 2U}) bench.give(node, Delivered{.from = NodeId(3), .message = message});
+  bench.view(set_of({1, 2}));
+  bench.run(150ms);
+  expect_sound(bench, {1, 2});
+}
+
+TEST(Lease, is_not_earned_by_self_delivery_alone) {
+  Bench bench = formed();
+  bench.freeze(2);
+  bench.freeze(3);
+  bench.run(bench.timing().lease + 5ms);  // its own heartbeats come back all the time
+  EXPECT_FALSE(bench.has_lease(1));
+  bench.run(100ms);
+  EXPECT_EQ(bench.cluster(1).members, set_of({1})) << "the others are declared dead";
+  EXPECT_TRUE(bench.has_lease(1));
+}
+
+TEST(Lease, needs_only_half_of_the_others) {
+  Bench bench = formed();
+  bench.freeze(3);
+  bench.run(bench.timing().lease);
+  EXPECT_TRUE(bench.has_lease(1));
+  EXPECT_TRUE(bench.has_lease(2));
+}
+
+TEST(Lease, ends_with_quorum_and_with_the_ring) {
+  Bench bench = formed();
+  bench.inquorate_view(set_of({3}));
+  EXPECT_FALSE(bench.has_lease(3));
+  EXPECT_EQ(bench.count(3, BucketState::serve), 0U);
+  bench.lose_ring(2);
+  EXPECT_FALSE(bench.has_lease(2));
+  EXPECT_EQ(bench.count(2, BucketState::serve), 0U);
+}
+
+TEST(Lease, ends_by_itself_when_nothing_is_delivered) {
+  Bench bench = formed();
+  bench.halt();
+  bench.run(bench.timing().lease + 10ms);
+  EXPECT_FALSE(bench.has_lease(1));
+}
+
+TEST(Grace, a_dead_daemons_connections_are_kept_for_a_while_and_then_given_up) {
+  Bench bench = formed();
+  bench.kill(3);
+  bench.view(set_of({1, 2}), Bench::Ring::same, LeaveReason::daemon_down);
+  bench.run(bench.timing().grace - 200ms);
+  EXPECT_EQ(bench.count(1, BucketState::adopt), 42U);
+  bench.run(400ms);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+}
+
+TEST(Grace, of_a_dead_node_there_is_none) {
+  Bench bench = formed();
+  bench.kill(3);
+  bench.view(set_of({1, 2}));
+  bench.run(1s);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+}
+
+TEST(Grace, is_ended_by_a_node_that_became_a_member_since) {
+  Bench bench = formed();
+  bench.kill(3);
+  bench.view(set_of({1, 2}), Bench::Ring::same, LeaveReason::daemon_down);
+  bench.run(1s);
+  bench.kill(1);
+  bench.view(set_of({2}), Bench::Ring::same, LeaveReason::daemon_down);
+  bench.start(1);
+  bench.view(set_of({1, 2}), Bench::Ring::same);  // the lowest member again, which ends graces
+  bench.run(1s);
+  ASSERT_TRUE(bench.is_member(1));
+  bench.run(bench.timing().grace + 500ms);
+  EXPECT_FALSE(bench.cluster(2).nodes.at(NodeId(3)).grace);
+  EXPECT_EQ(bench.count(1, BucketState::adopt), 0U);
+}
+
+TEST(DeclaredDead, a_frozen_daemon_loses_its_buckets_within_the_ring) {
+  Bench bench = formed();
+  bench.freeze(3);
+  bench.run(bench.timing().silence + 60ms);
+  EXPECT_FALSE(bench.cluster(1).members.contains(NodeId(3)));
+  expect_sound(bench, {1, 2});
+  EXPECT_FALSE(bench.has_lease(3));
+}
+
+TEST(DeclaredDead, the_lowest_node_that_wakes_up_again_does_not_stop_the_others) {
+  Bench bench = formed();
+  bench.freeze(1);
+  bench.run(2s);
+  bench.thaw(1);
+  EXPECT_TRUE(bench.is_member(2));
+  EXPECT_TRUE(bench.is_member(3));
+  EXPECT_FALSE(bench.is_member(1));
+  bench.run(2s);
+  expect_sound(bench, {1, 2, 3});
+}
+
+TEST(DeclaredDead, who_has_spoken_since_lives_on) {
+  Bench bench = formed();
+  const std::uint64_t heard = bench.cluster(1).nodes.at(NodeId(3)).heartbeat;
+  bench.run(100ms);
+  bench.send_as(1, Suspect{.node = NodeId(3), .sequence = heard});
+  bench.run(10ms);
+  expect_sound(bench, {1, 2, 3});
+}
+
+}  // namespace
+}  // namespace relais::ha
