@@ -82,4 +82,16 @@ std::map<NodeId, std::vector<std::uint16_t>> weights_of(const Cluster& cluster) 
   return weights;
 }
 
+std::map<NodeId, std::string> names_of(const Cluster& cluster) {
+  std::map<NodeId, std::string> names;
+  for (const Node& node : cluster.nodes) names[node.id] = node.name;
+  return names;
+}
+
+std::vector<std::string> vip_names_of(const Cluster& cluster) {
+  std::vector<std::string> names;
+  for (const Vip& vip : cluster.vips) names.push_back(vip.name);
+  return names;
+}
+
 }  // namespace relais::config

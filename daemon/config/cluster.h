@@ -56,6 +56,9 @@ struct Node {
   bool operator==(const Node&) const = default;
 };
 
+// Shares are in proportion: finer steps than these could not be seen in 256 buckets.
+inline constexpr std::uint16_t kMaxWeight = 1000;
+
 // A shared VIP. Its VipId is its position in Cluster::vips.
 struct Vip {
   std::string name;
@@ -97,5 +100,8 @@ std::optional<VipId> find_vip(const Cluster& cluster, std::string_view name);
 
 // Every configured node's weight per VIP, as ha::Settings wants it.
 std::map<NodeId, std::vector<std::uint16_t>> weights_of(const Cluster& cluster);
+// How nodes and VIPs are called, for the core's reports.
+std::map<NodeId, std::string> names_of(const Cluster& cluster);
+std::vector<std::string> vip_names_of(const Cluster& cluster);
 
 }  // namespace relais::config

@@ -46,7 +46,7 @@ Result<void> remove_strangers(const config::Cluster& config, const netfilter::Li
         std::ranges::any_of(config.vips, [&](const config::Vip& vip) { return vip.address == address; });
     if (wanted) continue;
     const Result<> removed = netfilter::remove_vip_address(link.index, address);
-    if (removed.has_error()) return removed;
+    if (removed.has_error()) return removed.error();
   }
   return {};
 }
@@ -54,9 +54,9 @@ Result<void> remove_strangers(const config::Cluster& config, const netfilter::Li
 Result<void> add_addresses(const config::Cluster& config, const netfilter::Link& link) {
   for (const config::Vip& vip : config.vips) {
     const Result<> filter = netfilter::add_multicast_mac(link.name, vip.mac);
-    if (filter.has_error()) return filter;
+    if (filter.has_error()) return filter.error();
     const Result<> address = netfilter::add_vip_address(link.index, vip.address);
-    if (address.has_error()) return address;
+    if (address.has_error()) return address.error();
   }
   return {};
 }
@@ -104,9 +104,9 @@ Result<void> remove_front(const config::Cluster& config, const config::Node& sel
   if (link.has_error()) return link.error();
   for (const config::Vip& vip : config.vips) {
     const Result<> address = netfilter::remove_vip_address(link->index, vip.address);
-    if (address.has_error()) return address;
+    if (address.has_error()) return address.error();
     const Result<> filter = netfilter::remove_multicast_mac(link->name, vip.mac);
-    if (filter.has_error()) return filter;
+    if (filter.has_error()) return filter.error();
   }
   return netfilter::remove_data_plane(pin_directory_of(link->name), link->index);
 }

@@ -62,6 +62,8 @@ ha::Settings core_settings(const config::Cluster& config, NodeId self) {
           .version = RELAIS_VERSION,
           .timing = config::timing_of(config),
           .weights = config::weights_of(config),
+          .names = config::names_of(config),
+          .vip_names = config::vip_names_of(config),
           .vips = config.vips.size()};
 }
 
@@ -221,10 +223,15 @@ void Node::apply(const ha::SetLease& lease) { data_plane_.set_lease(lease.until)
 void Node::multicast(ha::ViewId view, ha::Body body) {
   if (std::holds_alternative<ha::Heartbeat>(body)) ++heartbeats_sent_;
   if (!ring_) return;
+  const bool is_order = std::holds_alternative<ha::SetDrained>(body) || std::holds_alternative<ha::SetWeight>(body);
   const Result<> sent = ring_->send({.view = view, .body = std::move(body)});
+  if (!sent.has_error()) return;
+  if (is_order) {
+    return log(ha::Severity::error, "order-lost", sent.error().to_string() + "; give the last order again");
+  }
   // Not sent is like lost in a fault: the ring says so itself in a moment, and what matters is said again in the next
   // view.
-  if (sent.has_error()) spdlog::debug("not sent: {}", sent.error().to_string());
+  spdlog::debug("not sent: {}", sent.error().to_string());
 }
 
 void Node::destroy(const ha::DestroyFlows& flows) {
@@ -273,7 +280,8 @@ void Node::record(const ha::Receipt& receipt) {
   const control::ReceiptRecord shown = make_receipt(receipt, wall_ms());
   log_.add(shown);
   spdlog::info("receipt {}: {} buckets from {} to {} ({}), detect {:.1f} ms, take over {:.1f} ms", shown.epoch,
-               shown.buckets, shown.from, shown.to, shown.cause, shown.detect_ms, shown.takeover_ms);
+               shown.buckets, name_of(config_, receipt.from), name_of(config_, receipt.to), shown.cause,
+               shown.detect_ms, shown.takeover_ms);
 }
 
 void Node::end() {

@@ -3,6 +3,7 @@
 #include "daemon/config/print.h"
 #include "daemon/node/node.h"
 #include "daemon/node/view.h"
+#include "ha/core/assign.h"
 
 #include <algorithm>
 
@@ -12,12 +13,6 @@ namespace {
 
 const Error kNotMember{.what = "this node is not a member of the cluster now, so nobody would hear the order",
                        .way_out = "see `relais status` for the reason, or give the order on a node that is a member"};
-
-// True if draining `node` would leave no other member in service.
-bool is_last_in_service(const ha::Cluster& cluster, NodeId node) {
-  return std::ranges::none_of(cluster.members,
-                              [&](NodeId other) { return other != node && !cluster.nodes.at(other).drained; });
-}
 
 Result<std::vector<VipId>> vips_of(const config::Cluster& config, const control::Order& order) {
   std::vector<VipId> vips;
@@ -77,9 +72,9 @@ Result<void> Node::carry_out(control::OrderKind kind, const control::Order& orde
   }
   switch (kind) {
     case control::OrderKind::drain:
-      if (is_last_in_service(state.cluster, node->id)) {
+      if (ha::is_last_in_service(state.cluster, node->id)) {
         return Error{.what = node->name + " is the last node in service: nobody could take its clients",
-                     .way_out = "resume or start another node first"};
+                     .way_out = "resume or start another node, or give one a weight, first"};
       }
       driver_.feed(ha::Ordered{ha::SetDrained{.node = node->id, .drained = true}});
       return {};

@@ -62,7 +62,7 @@ Result<void> save_state(const std::string& directory, const ha::Cluster& cluster
   const Result<void> written = write_all(file, wire::encode_cluster_file(cluster), fresh);
   if (written.has_error()) {
     ::unlink(fresh.c_str());
-    return written;
+    return written.error();
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("cannot replace " + path);
   return {};

@@ -16,12 +16,6 @@ std::vector<std::uint32_t> ids_of(NodeSet nodes) {
   return ids;
 }
 
-std::string name_of(const config::Cluster& config, NodeId node) {
-  const config::Node* found = config::find_node(config, node);
-  if (found != nullptr) return found->name;
-  return node == kNoNode ? "nobody" : "node " + std::to_string(node.value());
-}
-
 std::int64_t heard_ms_ago(const ha::State& state, NodeId node, Instant now) {
   if (node == state.settings.self) return state.role == ha::Role::member ? 0 : -1;
   const auto heard = state.heard.find(node);
@@ -117,6 +111,12 @@ std::string explain(const ha::State& state, const config::Cluster& config, const
 
 }  // namespace
 
+std::string name_of(const config::Cluster& config, NodeId node) {
+  const config::Node* found = config::find_node(config, node);
+  if (found != nullptr) return found->name;
+  return node == kNoNode ? "nobody" : "node " + std::to_string(node.value());
+}
+
 std::string_view to_string(ha::Role role) {
   switch (role) {
     case ha::Role::outside: return "outside";
@@ -158,6 +158,10 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
                          .votes = static_cast<std::uint32_t>(state.view.members.size()),
                          .quorum = state.view.quorum,
                          .expected_votes = state.view.expected};
+  if (state.view.expected == 0) {  // no ring yet: as Corosync will count
+    status.expected_votes = static_cast<std::uint32_t>(config.nodes.size());
+    status.quorum = status.expected_votes / 2 + 1;
+  }
   status.lease_left_ms = std::max<std::int64_t>(0, to_ms(state.lease_until - now));
   status.lease_ms = to_ms(timing.lease);
   status.token_ms = to_ms(timing.token);

@@ -31,6 +31,8 @@ control::Who make_who(const ha::State& state, const config::Cluster& config, con
 control::EventRecord make_event(const ha::Report& report, std::int64_t wall_ms);
 control::ReceiptRecord make_receipt(const ha::Receipt& receipt, std::int64_t wall_ms);
 
+// A node's name; "nobody" for kNoNode.
+std::string name_of(const config::Cluster& config, NodeId node);
 std::string_view to_string(ha::Role role);
 std::string_view to_string(ha::Severity severity);
 std::string_view to_string(ha::MovePhase phase);

@@ -26,7 +26,11 @@ struct Assignment {
 // Total weight 0: nobody owns anything (all kNoNode).
 Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights);
 
-// The weights that count for a VIP: of members only; drained nodes have none, unless all members are drained.
+// The weights that count for a VIP: of members only; drained nodes have none, unless all members are drained. If nobody
+// has one, all have 1.
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
+
+// True if no other member could take this one's buckets of some VIP, were it drained.
+bool is_last_in_service(const Cluster& cluster, NodeId node);
 
 }  // namespace relais::ha

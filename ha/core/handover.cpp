@@ -63,7 +63,8 @@ class MoveBook {
     for (const auto& [route, epoch] : epochs_) {
       if (!is_takeover(route)) continue;
       Move& move = cluster_.moves[epoch];
-      const std::uint32_t part = left[route.from] * move.buckets / buckets_left[route.from];
+      const std::uint32_t part =
+          static_cast<std::uint32_t>(std::uint64_t{left[route.from]} * move.buckets / buckets_left[route.from]);
       left[route.from] -= part;
       buckets_left[route.from] -= move.buckets;
       (cluster_.nodes.at(route.from).grace ? move.flows_kept : move.flows_lost) = part;
@@ -146,6 +147,17 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
     for (auto& [node, weight] : undrained) weight = 1;
   }
   return undrained;
+}
+
+bool is_last_in_service(const Cluster& cluster, NodeId node) {
+  const auto could_take = [&](NodeId other, std::size_t vip) {
+    const NodeRecord& record = cluster.nodes.at(other);
+    return other != node && !record.drained && vip < record.weights.size() && record.weights[vip] > 0;
+  };
+  for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
+    if (std::ranges::none_of(cluster.members, [&](NodeId other) { return could_take(other, vip); })) return true;
+  }
+  return false;
 }
 
 bool waits_to_claim(const State& state, Epoch epoch) {
@@ -267,7 +279,7 @@ void Machine::apply_set_drained(const SetDrained& order) {
   record->second.drained = order.drained;
   advance_epoch();
   report(Severity::info, order.drained ? "drained" : "resumed", order.node,
-         "node " + std::to_string(order.node.value()) + (order.drained ? " is drained" : " is back in service"));
+         name(order.node) + (order.drained ? " is drained" : " is back in service"));
   apply_plan(order.drained ? Cause::drain : Cause::resume);
 }
 
@@ -282,6 +294,8 @@ void Machine::apply_set_weight(const SetWeight& order) {
     state.settings.weights.at(self())[order.vip.value()] = order.weight;
   }
   advance_epoch();
+  report(Severity::info, "weight", order.node,
+         name(order.node) + " has weight " + std::to_string(order.weight) + " for " + name(order.vip) + " now");
   apply_plan(Cause::weight);
 }
 

@@ -151,6 +151,16 @@ void Machine::renew_lease() {
   if (until <= state.lease_until) return;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
+  if (!state.lease_ran_out || until <= now) return;
+  state.lease_ran_out = false;
+  report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
+}
+
+void Machine::tell_if_lease_ran_out() {
+  if (!is_member() || state.lease_until == Instant{} || now < state.lease_until || state.lease_ran_out) return;
+  state.lease_ran_out = true;
+  report(Severity::warning, "lease-ran-out", self(),
+         "too few nodes acknowledge the heartbeats, or this machine stood still: answering nobody until they do");
 }
 
 void Machine::revoke_lease() {
@@ -159,6 +169,7 @@ void Machine::revoke_lease() {
   state.acknowledgements.clear();
   state.suspected_at.clear();
   state.self_delivered = 0;
+  state.lease_ran_out = false;
   if (state.lease_until == Instant{}) return;
   state.lease_until = Instant{};
   actions.emplace_back(SetLease{Instant{}});

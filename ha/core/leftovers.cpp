@@ -95,7 +95,7 @@ void Machine::apply_grace_over(const GraceOver& over) {
   advance_epoch();
   state.grace_until.erase(over.node);
   report(Severity::warning, "grace-over", over.node,
-         "node " + std::to_string(over.node.value()) + " did not come back in time: its connections are given up");
+         name(over.node) + " did not come back in time: its connections are given up");
 }
 
 void Machine::end_graces() {

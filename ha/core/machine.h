@@ -2,8 +2,9 @@
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
 //   share.cpp       what the data plane should do now
-// Two kinds of functions: those named apply_* change the replicated Cluster and may read only what is equal on every
-// member (the cluster, the view, the hellos of this view, the message); all others are this node's own business.
+// Two kinds of functions: those named apply_* change the replicated Cluster, and for that may read only what is equal
+// on every member (the cluster, the view, the hellos of this view, the message); what they note beside it (fences,
+// receipts, what this node was told) is this node's own. All others leave the Cluster alone.
 #pragma once
 
 #include "ha/core/action.h"
@@ -29,6 +30,15 @@ struct Machine {
   void multicast(Body body) { actions.emplace_back(Multicast{std::move(body)}); }
   void report(Severity severity, std::string kind, NodeId node, std::string text) {
     actions.emplace_back(Report{severity, std::move(kind), node, std::move(text)});
+  }
+  // As reports call a node.
+  std::string name(NodeId node) const {
+    const auto known = state.settings.names.find(node);
+    return known == state.settings.names.end() ? "node " + std::to_string(node.value()) : known->second;
+  }
+  std::string name(VipId vip) const {
+    const auto& names = state.settings.vip_names;
+    return vip.value() < names.size() ? names[vip.value()] : "VIP " + std::to_string(vip.value());
   }
 
   // step.cpp
@@ -68,6 +78,7 @@ struct Machine {
   void renew_lease();
   void discount_unacknowledged(NodeId node);
   void revoke_lease();
+  void tell_if_lease_ran_out();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
   void fence(NodeId node);   // it left: when its lease is surely over
@@ -104,6 +115,6 @@ struct Machine {
 Instant last_fence(const State& state);
 
 // True for a takeover (or founding) move to this node that it has not claimed yet.
-bool waits_to_claim(const State& state, Epoch move);
+bool waits_to_claim(const State& state, Epoch epoch);
 
 }  // namespace relais::ha

@@ -43,6 +43,14 @@ std::string_view removal_kind(Cause cause) {
   return "declared-dead";
 }
 
+// Corosync cannot tell a dead machine from one whose Corosync or network is dead.
+std::string_view removal_text(Cause cause) {
+  if (cause == Cause::node_died) return "is gone from the ring: the machine, its Corosync or its heartbeat links";
+  if (cause == Cause::daemon_died) return "has no relaisd any more; its connections are kept for the grace time";
+  if (cause == Cause::left) return "has left: its relaisd was stopped";
+  return "is not heard any more though its Corosync is there: its relaisd hangs";
+}
+
 Heard heard_since(Instant now) { return Heard{.at = now, .delivered = {{.sequence = 0, .at = now}}}; }
 
 bool answers(const Snapshot& snapshot, const Hello& hello) {
@@ -167,8 +175,7 @@ void Machine::on_hello(NodeId from, const Hello& hello) {
   state.members_heard.erase(from);
   if (hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
-           "node " + std::to_string(from.value()) + " has another configuration than node " +
-               std::to_string(self().value()) +
+           name(from) + " has another configuration than " + name(self()) +
                ": compare `relais config print` on both and restart relaisd on the wrong one");
   }
   if (from != self()) return;
@@ -190,7 +197,7 @@ void Machine::apply_hello(NodeId from) {
   }
   if (hello->second.leftovers.size() != vip_count() || hello->second.weights.size() != vip_count()) {
     report(Severity::error, "join-refused", from,
-           "node " + std::to_string(from.value()) + " has another list of VIPs: give all nodes the same configuration");
+           name(from) + " has another list of VIPs: give all nodes the same configuration");
     return;
   }
   if (!is_member() || cluster().members.lowest() != self()) return;
@@ -226,7 +233,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   state.acknowledgements.erase(node);
   state.accepted_at = now;
   if (node != self()) state.heard[node] = heard_since(now);
-  report(Severity::info, "joined", node, "node " + std::to_string(node.value()) + " is a member of the cluster");
+  report(Severity::info, "joined", node, name(node) + " is a member of the cluster");
 }
 
 void Machine::begin_membership() {
@@ -326,7 +333,7 @@ void Machine::apply_removal(NodeId node, Cause cause) {
     }
   }
   report(cause == Cause::left ? Severity::info : Severity::warning, std::string(removal_kind(cause)), node,
-         "node " + std::to_string(node.value()) + ": " + std::string(to_string(cause)));
+         name(node) + " " + std::string(removal_text(cause)));
 }
 
 void Machine::apply_leaving(NodeId from) {

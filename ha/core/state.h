@@ -28,6 +28,8 @@ struct Settings {
   std::string version;
   Timing timing;
   std::map<NodeId, std::vector<std::uint16_t>> weights;  // every configured node: its configured weight per VIP
+  std::map<NodeId, std::string> names;                   // for reports only; without one it is "node 7"
+  std::vector<std::string> vip_names;                    // the same
   std::size_t vips = 0;
   bool operator==(const Settings&) const = default;
 };
@@ -74,6 +76,7 @@ struct State {
   Instant accepted_at{};                                           // when the last member was accepted
   std::map<NodeId, Instant> suspected_at;                          // when this node last said so
   Instant lease_until{};                                           // Instant{}: no lease
+  bool lease_ran_out = false;                                      // and the operator was told
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Instant> fence_until;

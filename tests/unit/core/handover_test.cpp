@@ -1,4 +1,5 @@
 // Planned moves: drain, resume, weights, an orderly stop; and the orders for them.
+#include "ha/core/assign.h"
 #include "tests/unit/core/story.h"
 
 #include <gmock/gmock.h>
@@ -86,6 +87,20 @@ TEST(Handover, weights_are_followed) {
   bench.run(8s);
   EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
   EXPECT_EQ(bench.count(2, BucketState::serve), 64U);
+}
+
+TEST(Handover, the_last_node_in_service_is_one_whose_buckets_no_other_could_take) {
+  Bench bench = formed({.nodes = 2});
+  EXPECT_FALSE(is_last_in_service(bench.cluster(1), NodeId(1)));
+  bench.give(1, Ordered{SetWeight{.node = NodeId(2), .vip = VipId(0), .weight = 0}});
+  EXPECT_TRUE(is_last_in_service(bench.cluster(1), NodeId(1))) << "node 2 has no weight";
+  EXPECT_FALSE(is_last_in_service(bench.cluster(1), NodeId(2)));
+  bench.give(1, Ordered{SetWeight{.node = NodeId(2), .vip = VipId(0), .weight = 1}});
+  bench.give(1, Ordered{SetDrained{.node = NodeId(2), .drained = true}});
+  EXPECT_TRUE(is_last_in_service(bench.cluster(1), NodeId(1))) << "node 2 is drained";
+  bench.kill(2);
+  bench.view(set_of({1}), Bench::Ring::same);
+  EXPECT_TRUE(is_last_in_service(bench.cluster(1), NodeId(1))) << "node 2 is gone";
 }
 
 TEST(Orders, are_refused_by_who_is_no_member) {

@@ -8,7 +8,6 @@ namespace relais::ha {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::Contains;
 
 TEST(Crash, the_buckets_are_taken_over_only_after_the_fence) {
   Bench bench = formed();
