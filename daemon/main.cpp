@@ -76,9 +76,10 @@ int main(int argc, char** argv) {
   CLI::App app{"relaisd: node daemon of a relais cluster"};
   app.add_option("--config", options.config, "configuration of the cluster")->capture_default_str();
   app.add_option("--node", options.node, "this node's name or id (default: the host name)");
-  app.add_flag("--check", options.check, "check the configuration and end");
+  CLI::Option* check = app.add_flag("--check", options.check, "check the configuration and end");
   app.add_flag("--detach", options.detach,
-               "take addresses and programs off this machine and end (relaisd must not run)");
+               "take addresses and programs off this machine and end (relaisd must not run)")
+      ->excludes(check);
   app.set_version_flag("--version", RELAIS_VERSION);
   try {
     app.parse(argc, argv);

@@ -38,7 +38,10 @@ ExitCode run_words(const std::vector<std::string>& words) {
   if (!invocation) return report(console, invocation.error(), ExitCode::usage);
   console.output = invocation->global.output;
   console.style = style_for(invocation->global.color, display);
-  return run(*invocation, console);
+  const ExitCode exit = run(*invocation, console);
+  if (console.out.flush()) return exit;
+  return report(console, {.what = "the answer could not be written", .way_out = "see whether the disk is full"},
+                ExitCode::failed);
 }
 
 }  // namespace

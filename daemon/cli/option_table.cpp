@@ -91,7 +91,7 @@ std::vector<CommandSpec> ordering_commands() {
        "weight",
        "set a node's weight: its share is weight / sum of weights",
        "Holds until relaisd on that node restarts; the configuration has the weights to start with.",
-       {kNode, {"N", "0 to 65535; 0: the node owns nothing"}},
+       {kNode, {"N", "0 to 1000; 0: the node owns nothing"}},
        {OptionId::vip},
        {}},
   };

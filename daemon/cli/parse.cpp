@@ -3,6 +3,7 @@
 
 #include "daemon/cli/help.h"
 #include "daemon/cli/lex.h"
+#include "daemon/config/cluster.h"
 #include "daemon/config/words.h"
 
 #include <algorithm>
@@ -14,7 +15,9 @@ namespace {
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::string help_hint(const SortedWords& words) {
-  const std::string command = words.command ? " " + std::string(command_spec(*words.command).words) : std::string{};
+  const std::string command = words.command          ? " " + std::string(command_spec(*words.command).words)
+                              : !words.group.empty() ? " " + words.group
+                                                     : std::string{};
   return "relais" + command + " --help shows what there is";
 }
 
@@ -39,7 +42,8 @@ Error unknown_word(const SortedWords& words) {
   for (const OptionId id : global_options()) known.push_back(option_spec(id).flag);
   const std::string_view meant = config::closest(bare, known);
   const std::string kind = bare.starts_with("-") ? "option" : words.command ? "argument" : "command";
-  return {.what = "unknown " + kind + " " + quoted(word),
+  const std::string full = kind == "command" && !words.group.empty() ? words.group + " " + word : word;
+  return {.what = "unknown " + kind + " " + quoted(full),
           .way_out = meant.empty() ? help_hint(words) : "did you mean " + std::string(meant) + "?"};
 }
 
@@ -65,8 +69,10 @@ Result<void> check_choice(const OptionSpec& option, const std::string& value) {
                .way_out = config::suggestion(value, option.choices)};
 }
 
-Result<void> check_arguments(const SortedWords& words) {
+// The command, if its arguments are there and no others.
+Result<CommandId> check_arguments(const SortedWords& words) {
   if (!words.unknown.empty()) return unknown_word(words);
+  if (!words.command && words.group.empty()) return Error{.what = "no command is given", .way_out = help_hint(words)};
   if (!words.command)
     return Error{.what = words.group + " needs a second word",
                  .way_out = "relais " + words.group + " --help shows them"};
@@ -81,11 +87,10 @@ Result<void> check_arguments(const SortedWords& words) {
         .what = std::string(command.words) + " has no place for " + quoted(words.arguments[command.arguments.size()]),
         .way_out = "usage: " + render_synopsis(command)};
   }
-  return {};
+  return *words.command;
 }
 
-Result<void> check_options(const SortedWords& words) {
-  const CommandSpec& command = command_spec(*words.command);
+Result<void> check_options(const CommandSpec& command, const SortedWords& words) {
   for (const OptionId id : command.required_options) {
     if (words.has(id)) continue;
     return Error{.what = std::string(command.words) + " needs " + std::string(option_spec(id).flag),
@@ -132,7 +137,7 @@ Result<Command> move_from(MoveOrder order, const SortedWords& words) {
 }
 
 Result<Command> weight_from(const SortedWords& words) {
-  const auto weight = parse_number("weight", words.arguments[1], {0, 65535});
+  const auto weight = parse_number("weight", words.arguments[1], {0, config::kMaxWeight});
   if (!weight) return weight.error();
   return ChangeWeight{
       .node = words.arguments[0], .weight = static_cast<std::uint16_t>(*weight), .vip = words.value(OptionId::vip)};
@@ -191,8 +196,8 @@ Result<Command> config_print_from(const SortedWords& words) {
   return Error{.what = "config print takes a file or --running, not both", .way_out = "leave one of them out"};
 }
 
-Result<Command> command_from(const SortedWords& words) {
-  switch (*words.command) {
+Result<Command> command_from(CommandId id, const SortedWords& words) {
+  switch (id) {
     case CommandId::status: return ShowStatus{};
     case CommandId::watch: return Watch{};
     case CommandId::who: return who_from(words);
@@ -238,9 +243,10 @@ Result<Invocation> parse_command_line(std::span<const std::string> words, const 
     invocation.command = ShowHelp{help_for(*sorted)};
     return invocation;
   }
-  if (auto checked = check_arguments(*sorted); !checked) return checked.error();
-  if (auto checked = check_options(*sorted); !checked) return checked.error();
-  auto command = command_from(*sorted);
+  const auto id = check_arguments(*sorted);
+  if (!id) return id.error();
+  if (auto checked = check_options(command_spec(*id), *sorted); !checked) return checked.error();
+  auto command = command_from(*id, *sorted);
   if (!command) return std::move(command).error();
   invocation.command = std::move(*command);
   return invocation;

@@ -186,7 +186,7 @@ void check_weight_names(const DraftNodes& nodes, const DraftVip& vip, Errors& er
 void check_total_weight(const Draft& draft, const DraftNodes& nodes, const DraftVip& vip, Errors& errors) {
   const auto is_zero = [&](const DraftNode& node) { return weight_of(draft, vip, node) == 0; };
   if (nodes.empty() || !std::ranges::all_of(nodes, is_zero)) return;
-  errors.push_back({vip.at, "every node has weight 0 for " + vip_label(vip) + ", so nobody would answer",
+  errors.push_back({vip.at, "every node has weight 0 for " + vip_label(vip) + ", which shares nothing out",
                     "give at least one node a weight of 1 or more"});
 }
 

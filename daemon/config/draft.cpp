@@ -9,7 +9,7 @@ namespace relais::config {
 namespace {
 
 constexpr Range kNodeIds{1, kMaxNodeId};
-constexpr Range kWeights{0, 1000};
+constexpr Range kWeights{0, kMaxWeight};
 constexpr Range kGraceSeconds{1, 600};  // longer than a restart of the daemon takes, shorter than a client's patience
 constexpr Range kDrainLimitSeconds{0, 7 * 86400};  // 0: never
 
@@ -17,7 +17,7 @@ void read_cluster(TableReader& root, Draft& draft, Errors& errors) {
   const auto section = root.section("cluster", Presence::required);
   TableReader reader(section.table, section.at, "[cluster]", errors);
   // Without the section, one error says so; a line for each of its settings would only hide it.
-  const Presence presence = section.table.entries.empty() ? Presence::optional : Presence::required;
+  const Presence presence = section.found ? Presence::required : Presence::optional;
   draft.name = reader.parsed("name", parse_name, presence);
   draft.key_file = reader.parsed("key_file", parse_path, presence);
   draft.state_directory = reader.parsed("state_directory", parse_path, Presence::optional);

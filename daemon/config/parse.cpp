@@ -17,7 +17,7 @@ namespace {
 Errors unreadable(int error_number) {
   return {{{},
            "cannot be read: " + std::generic_category().message(error_number),
-           "name the cluster configuration with --config, and read it as a user who may"}};
+           "name the file of the cluster configuration, and read it as a user who may"}};
 }
 
 }  // namespace

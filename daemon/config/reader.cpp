@@ -51,11 +51,12 @@ TableReader::Section TableReader::section(std::string_view key, Presence presenc
   const std::string way_out = "write [" + std::string(key) + "] on a line of its own, its settings below";
   if (entry == nullptr) {
     if (presence == Presence::required) report(at_, "the section [" + std::string(key) + "] is missing", way_out);
-    return {empty, at_};
+    return {.table = empty, .at = at_};
   }
-  if (const auto* table = std::get_if<raw::Table>(&entry->value.data)) return {*table, entry->value.at};
+  if (const auto* table = std::get_if<raw::Table>(&entry->value.data))
+    return {.table = *table, .at = entry->value.at, .found = true};
   report(entry->at, name_of(key) + " must be a table, not " + std::string(raw::type_of(entry->value)), way_out);
-  return {empty, at_};
+  return {.table = empty, .at = at_};
 }
 
 std::optional<std::vector<const raw::Value*>> TableReader::tables(std::string_view key) {

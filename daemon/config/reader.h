@@ -90,6 +90,7 @@ class TableReader {
   struct Section {
     const raw::Table& table;
     Position at;
+    bool found = false;
   };
   Section section(std::string_view key, Presence presence);
   // Tables written as [[key]]: empty if there are none, nothing if it is something else.

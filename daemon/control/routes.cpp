@@ -1,6 +1,7 @@
 // The table of paths and the answers.
 #include "daemon/control/routes.h"
 
+#include "daemon/config/cluster.h"
 #include "daemon/control/json.h"
 
 #include <algorithm>
@@ -82,6 +83,10 @@ std::optional<Response> refuse_order(OrderKind kind, const Order& order) {
   const bool sets_weight = kind == OrderKind::weight;
   if (sets_weight && !order.weight) {
     return failure(400, "weight is missing", R"(send {"node":"n2","vip":"mail4","weight":2})");
+  }
+  if (sets_weight && *order.weight > config::kMaxWeight) {
+    return failure(400, "weight is " + std::to_string(*order.weight),
+                   "allowed: 0 to " + std::to_string(config::kMaxWeight));
   }
   if (!sets_weight && (order.weight || order.vip)) {
     return failure(400, "vip and weight belong to /v1/weight only", R"(send {"node":"n2"})");
