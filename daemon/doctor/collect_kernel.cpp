@@ -99,7 +99,9 @@ void collect_ring(Facts& facts) {
   for (const std::string& process : list_directory("/proc")) {
     if (process.find_first_not_of("0123456789") != std::string::npos || !is_corosync_beside(process, network)) continue;
     const std::string path = configuration_of(process);
-    if (const auto text = look(facts, "ring", "/proc/" + process + "/root" + path)) {
+    std::string seen_from_here = "/proc/";
+    seen_from_here.append(process).append("/root").append(path);
+    if (const auto text = look(facts, "ring", seen_from_here)) {
       facts.ring = parse_corosync_conf(path, *text);
     }
     return;

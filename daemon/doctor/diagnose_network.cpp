@@ -83,7 +83,7 @@ void diagnose_link_state(const std::string& what, const InterfaceFacts& interfac
 // The interface that a heartbeat link uses; empty if none has its address.
 std::string diagnose_link(const Facts& facts, std::size_t number, Findings& findings) {
   const IpAddress& address = facts.config.links[number];
-  const std::string name = interface_of(facts, address);
+  std::string name = interface_of(facts, address);
   const std::string label = "heartbeat link " + std::to_string(number) + ": ";
   if (name.empty()) {
     findings.push_back({Severity::error, label + address.to_string() + " is on no interface",

@@ -33,7 +33,7 @@ Result<> write_new_file(const std::string& name, std::span<const std::uint8_t> c
   const UniqueFd file(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!file) return system_error("cannot create " + name);
   if (::fchmod(file.get(), mode) != 0) return system_error("cannot set the mode of " + name);
-  if (const auto written = write_all(file.get(), content, name); !written) return written;
+  if (const auto written = write_all(file.get(), content, name); !written) return written.error();
   if (::fsync(file.get()) != 0) return system_error("cannot sync " + name, errno, "is the disk full?");
   return {};
 }

@@ -8,7 +8,6 @@
 #include "ha/corosync/spawn.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -123,15 +123,15 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   std::filesystem::path record_file() const { return settings_.run_directory / "corosync.started"; }
 
   void attempt() {
-    if (auto found = find_running(); !found) {
-      fail(found.error());
-    } else if (!*found) {
-      check();
-    } else if (adopted_) {
-      watch_corosync(std::move(**found));
+    auto found = find_running();
+    if (found.has_error()) return fail(found.error());
+    std::optional<Process>& running = *found;
+    if (!running) return check();
+    if (adopted_) {
+      watch_corosync(std::move(*running));
       report(ha::Severity::info, "corosync-adopted", "corosync runs as process " + std::to_string(process_.id));
     } else {
-      process_ = std::move(**found);
+      process_ = std::move(*running);
       report(ha::Severity::info, "corosync-replaced", "corosync runs with other settings and is started again");
       end_process(ProcessPhase::replacing);
     }
@@ -291,7 +291,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   }
 
   // Tries again later, less and less often.
-  void fail(Error error) {
+  void fail(const Error& error) {
     phase_ = ProcessPhase::waiting;
     process_ = {};
     note_error(error.to_string());

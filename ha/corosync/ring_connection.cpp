@@ -39,7 +39,7 @@ class Connection final : public RingConnection {
   }
 
   Result<> connect(const std::string& group, NodeId self) {
-    if (const auto joined = join(group, self); !joined) return joined;
+    if (const auto joined = join(group, self); !joined) return joined.error();
     return track_quorum();
   }
 
@@ -122,7 +122,7 @@ class Connection final : public RingConnection {
   }
 
   Error strange_node_error() const {
-    return Error{.what = "corosync reports node id " + std::to_string(*strange_node_) + "; relais has 1..63",
+    return Error{.what = "corosync reports node id " + std::to_string(strange_node_.value_or(0)) + "; relais has 1..63",
                  .way_out = "let relaisd write corosync.conf on every node"};
   }
 

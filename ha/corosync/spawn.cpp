@@ -5,7 +5,6 @@
 #include "ha/corosync/files.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <filesystem>
 
 extern char** environ;
@@ -80,13 +80,14 @@ std::optional<ProcessFacts> parse_process_stat(std::string_view text) {
   constexpr std::size_t kFieldsFromStateToStart = 19;
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
-  if (open == text.npos || close == text.npos || close + 2 >= text.size()) return std::nullopt;
+  if (open == std::string_view::npos || close == std::string_view::npos || close + 2 >= text.size())
+    return std::nullopt;
   const std::string_view name = text.substr(open + 1, close - open - 1);
   std::string_view rest = text.substr(close + 2);
   if (rest[0] == 'Z' || rest[0] == 'X') return std::nullopt;
   for (std::size_t i = 0; i < kFieldsFromStateToStart; ++i) {
     const std::size_t blank = rest.find(' ');
-    if (blank == rest.npos) return std::nullopt;
+    if (blank == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(blank + 1);
   }
   ProcessFacts facts{.name = std::string(name), .start_ticks = 0};

@@ -38,7 +38,7 @@ class Run {
       tcp_.emplace(loop_, record_, options_.targets,
                    TcpLoadOptions{.time_limit = options_.time_limit, .payload = options_.payload});
     }
-    long_lived_.emplace(loop_, record_, options_.targets, options_.long_lived);
+    long_lived_ = std::make_unique<LongLived>(loop_, record_, options_.targets, options_.long_lived);
     return {};
   }
 
@@ -130,7 +130,7 @@ class Run {
   Record record_;
   std::optional<TcpLoad> tcp_;
   std::unique_ptr<UdpLoad> udp_;
-  std::optional<LongLived> long_lived_;
+  std::unique_ptr<LongLived> long_lived_;
   Instant rate_begin_;
   Instant last_overdue_;
   std::uint64_t passed_ = 0;  // starts that were due so far

@@ -68,7 +68,7 @@ std::string row(const PhaseReport& phase) {
                 static_cast<unsigned long long>(phase.refused), static_cast<unsigned long long>(phase.reset),
                 static_cast<unsigned long long>(phase.delayed), phase.slowest_connect_ms, phase.outage_ms,
                 static_cast<unsigned long long>(phase.long_broken),
-                static_cast<unsigned long long>(phase.long_opened + phase.long_reopened));
+                static_cast<unsigned long long>(phase.long_opened) + phase.long_reopened);
   std::string line = text.data();
   for (const auto& [node, answers] : phase.answers) line += " " + node + ":" + std::to_string(answers);
   return line + "\n";

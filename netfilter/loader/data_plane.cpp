@@ -149,7 +149,7 @@ Result<std::vector<relais_bucket_packets>> read_bucket_packets(int fd, std::size
   std::uint32_t next = 0;
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   const int result = bpf_map_lookup_batch(fd, nullptr, &next, keys.data(), values.data(), &count, &options);
-  if (result != 0 && !(result == -ENOENT && count == slots))
+  if (result != 0 && (result != -ENOENT || count != slots))
     return system_error("cannot read the bucket counters", -result);
   return values;
 }

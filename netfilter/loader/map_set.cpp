@@ -234,7 +234,8 @@ Result<relais_attachment> MapSet::attachment() const {
 
 Result<> MapSet::pin(const std::string& directory) const {
   for (const auto& [name, fd] : maps_) {
-    const std::string path = directory + "/" + name;
+    std::string path = directory;
+    path.append("/").append(name);
     const int result = bpf_obj_pin(fd.get(), path.c_str());
     if (result != 0) return system_error("cannot pin " + path, -result);
   }

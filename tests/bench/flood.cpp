@@ -18,7 +18,6 @@
 #include <linux/if_link.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,6 +25,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>

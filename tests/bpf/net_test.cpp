@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using netfilter::AttachChoice;
 using netfilter::FlowInspector;
-using netfilter::TcpState;
 
 const std::vector<IpAddress> kVips = {kVip4, kVip6};
 

@@ -9,10 +9,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,12 +45,14 @@ class CorosyncRun : public testing::Test {
     std::filesystem::permissions(directory_ / "corosync", std::filesystem::perms(0755));
   }
 
-  // Whatever a test left running.
+ public:
+  // Ends whatever a test left running.
   ~CorosyncRun() override {
     const auto text = read_small_file(directory_ / "corosync.pid");
     if (text && is_running(std::stoi(*text))) ::kill(std::stoi(*text), SIGKILL);
   }
 
+ protected:
   ProcessSettings settings(std::string configuration = "token: 100\n") const {
     ProcessSettings settings;
     settings.configuration = std::move(configuration);

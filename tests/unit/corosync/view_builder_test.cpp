@@ -48,7 +48,7 @@ class Ring {
     return *this;
   }
   // A connection in ring A with nodes 1 and 2, and 3 if asked for; its first view is taken away.
-  Ring& with_members(std::vector<Daemon> members) {
+  Ring& with_members(const std::vector<Daemon>& members) {
     joined(members, daemon(1)).ring(kRingA).quorum(kRingA, Quorate::yes);
     out_.clear();
     return *this;
@@ -97,7 +97,6 @@ class Ring {
 };
 
 using Told = std::vector<std::string>;
-using std::string_literals::operator""s;
 
 const Daemon k1 = daemon(1);
 const Daemon k2 = daemon(2);
