@@ -174,15 +174,20 @@ void Node::start() {
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
   count_flows();
-  signals_.async_wait([this](const boost::system::error_code& error, int) {
-    if (error) return;
-    notify_service_manager("STOPPING=1");
-    log(ha::Severity::info, "stopping", "asked to end: handing the share over first");
-    driver_.feed(ha::StopRequested{});
-  });
+  wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
       "relaisd " RELAIS_VERSION " is up as " + self_.name + ", data plane " + data_plane_status().mode);
   notify_service_manager("READY=1");
+}
+
+void Node::wait_for_signal(std::string_view answer) {
+  signals_.async_wait([this, answer](const boost::system::error_code& error, int) {
+    if (error) return;
+    notify_service_manager("STOPPING=1");
+    log(ha::Severity::info, "stopping", std::string(answer));
+    wait_for_signal("asked again: ending at once");
+    driver_.feed(ha::StopRequested{});
+  });
 }
 
 void Node::on_ring_event(ha::Event event) {

@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace relais::node {
 
@@ -66,6 +67,7 @@ class Node final : private Effects, private control::Backend {
 
   void serve_control(control::ControlSocket socket);
   void open_metrics();
+  void wait_for_signal(std::string_view answer);
   void on_ring_event(ha::Event event);
   void count_flows();
   void arm_flow_timer();

@@ -68,7 +68,7 @@ struct Ordered {
   bool operator==(const Ordered&) const = default;
 };
 
-// relaisd was asked to end.
+// relaisd was asked to end; asked again: to end at once.
 struct StopRequested {
   bool operator==(const StopRequested&) const = default;
 };

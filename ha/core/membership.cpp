@@ -343,11 +343,11 @@ void Machine::apply_leaving(NodeId from) {
 }
 
 // An orderly end is a handover first: the others take the share while this node still answers its older connections, so
-// that short ones end by themselves.
+// that short ones end by themselves. Who asks a second time does not want to wait for them.
 void Machine::start_retiring() {
   const bool has_heirs = is_member() && cluster().members.size() > 1;
   if (!has_heirs) return leave();
-  if (state.retire_until != Instant{}) return;
+  if (state.retire_until != Instant{}) return leave();  // asked again: at once
   state.retire_until = now + 5 * kRetireStep;
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     multicast(SetWeight{.node = self(), .vip = VipId(static_cast<std::uint8_t>(vip)), .weight = 0});

@@ -10,6 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::Contains;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 TEST(Handover, the_old_owner_stops_before_it_says_so_and_the_new_one_follows) {
   Bench bench = formed();
@@ -127,6 +129,18 @@ TEST(Stop, hands_over_first_and_ends_when_nothing_is_left) {
   const auto told = bench.told();
   EXPECT_THAT(told, Contains("n3 send leaving"));
   EXPECT_THAT(told, Contains("n3 stop now"));
+  expect_sound(bench, {1, 2});
+}
+
+TEST(Stop, asked_for_twice_does_not_wait_for_connections) {
+  Bench bench = formed();
+  bench.set_flows(3, bench.first(3, BucketState::serve), 1);
+  bench.count_flows(3);
+  bench.give(3, StopRequested{});
+  bench.run(1s);
+  EXPECT_THAT(bench.told(), Not(Contains("n3 send leaving")));
+  bench.give(3, StopRequested{});
+  EXPECT_THAT(bench.told(), IsSupersetOf({"n3 no lease", "n3 send leaving", "n3 stop now"}));
   expect_sound(bench, {1, 2});
 }
 
