@@ -11,7 +11,7 @@ namespace relais::config {
 
 namespace {
 
-constexpr std::size_t kMinNodes = 2;  // DESIGN: two to sixteen machines
+constexpr std::size_t kMinNodes = 2;
 constexpr std::size_t kMaxLinks = 2;  // Corosync could do eight; two survive any single cable or switch
 
 using DraftNodes = std::vector<DraftNode>;

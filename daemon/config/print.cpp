@@ -70,6 +70,13 @@ std::string print_vip(const Vip& vip, const std::vector<Node>& nodes) {
   return text;
 }
 
+std::uint64_t fingerprint(std::string_view text) {
+  constexpr SipKey kKey{0x72656c6169730000ULL,
+                        0x636f6e6669670000ULL};  // "relais", "config": fixed on every node and release
+  const std::vector<std::uint8_t> bytes(text.begin(), text.end());
+  return siphash13(kKey, bytes);
+}
+
 }  // namespace
 
 std::string print(const Cluster& cluster) {
@@ -79,12 +86,13 @@ std::string print(const Cluster& cluster) {
   return text;
 }
 
-std::uint64_t hash_of(const Cluster& cluster) {
-  constexpr SipKey kKey{0x72656c6169730000ULL,
-                        0x636f6e6669670000ULL};  // "relais", "config": fixed on every node and release
-  const std::string text = print(cluster);
-  const std::vector<std::uint8_t> bytes(text.begin(), text.end());
-  return siphash13(kKey, bytes);
+std::uint64_t hash_of(const Cluster& cluster) { return fingerprint(print(cluster)); }
+
+std::uint64_t common_hash_of(const Cluster& cluster) {
+  std::string text = std::string(to_string(cluster.timing.preset)) + " " + std::string(to_string(cluster.two_node));
+  for (const Vip& vip : cluster.vips)
+    text.append(" ").append(vip.address.to_string()).append(" ").append(vip.mac.to_string());
+  return fingerprint(text);
 }
 
 std::string hash_text(std::uint64_t hash) {

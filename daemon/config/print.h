@@ -15,6 +15,10 @@ std::string print(const Cluster& cluster);
 // Not a secret and not a defence against forgery.
 std::uint64_t hash_of(const Cluster& cluster);
 
+// Fingerprint of what nodes must agree on to be one cluster (ha::Settings::common_hash): VIPs in their order with their
+// MACs, timing preset, rule for two nodes.
+std::uint64_t common_hash_of(const Cluster& cluster);
+
 // The fingerprint as 16 hexadecimal digits, for people and the control API.
 std::string hash_text(std::uint64_t hash);
 

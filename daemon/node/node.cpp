@@ -59,6 +59,7 @@ ha::Settings core_settings(const config::Cluster& config, NodeId self) {
   return {.self = self,
           .incarnation = random_incarnation(),
           .config_hash = config::hash_of(config),
+          .common_hash = config::common_hash_of(config),
           .version = RELAIS_VERSION,
           .timing = config::timing_of(config),
           .weights = config::weights_of(config),
@@ -135,7 +136,8 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       driver_(io, *this, std::move(parts.state)),
       flow_timer_(io),
       signals_(io, SIGTERM, SIGINT),
-      worker_(std::make_unique<Worker>(io)) {
+      worker_(std::make_unique<Worker>(io)),
+      file_worker_(std::make_unique<Worker>(io)) {
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
   corosync_ = std::make_unique<corosync::CorosyncProcess>(io, process_settings(config_, parts.key), report);
@@ -195,11 +197,14 @@ void Node::on_ring_event(ha::Event event) {
     if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) ++heartbeats_delivered_;
   }
   driver_.feed(std::move(event));
+  const bool wants = ha::wants_flow_counts(driver_.state());
+  const bool wants_anew = wants && !wanted_counts_;
+  wanted_counts_ = wants;
   const ha::Role role = driver_.state().role;
-  if (role == last_role_) return;
+  const bool changed = role != last_role_;
   last_role_ = role;
-  ++count_generation_;
-  if (role == ha::Role::joining) count_flows();
+  if (changed) ++count_generation_;  // a count that is under way is of the time before
+  if (wants_anew || (changed && role == ha::Role::joining)) count_flows();
 }
 
 void Node::count_flows() {
@@ -257,17 +262,17 @@ void Node::save(const ha::Cluster&) {
 
 void Node::write_state() {
   saving_ = Saving::writing;
-  worker_->run([directory = config_.state_directory,
-                cluster = driver_.state().cluster] { return save_state(directory, cluster); },
-               [this](const Result<void>& saved) {
-                 const bool again = saving_ == Saving::writing_and_stale;
-                 saving_ = Saving::idle;
-                 if (saved.has_error() && !state_file_is_bad_) {
-                   log(ha::Severity::error, "state-not-saved", saved.error().to_string() + "; serving goes on");
-                 }
-                 state_file_is_bad_ = saved.has_error();
-                 if (again) write_state();
-               });
+  file_worker_->run([directory = config_.state_directory,
+                     cluster = driver_.state().cluster] { return save_state(directory, cluster); },
+                    [this](const Result<void>& saved) {
+                      const bool again = saving_ == Saving::writing_and_stale;
+                      saving_ = Saving::idle;
+                      if (saved.has_error() && !state_file_is_bad_) {
+                        log(ha::Severity::error, "state-not-saved", saved.error().to_string() + "; serving goes on");
+                      }
+                      state_file_is_bad_ = saved.has_error();
+                      if (again) write_state();
+                    });
 }
 
 void Node::log(ha::Severity severity, std::string kind, std::string text) {
@@ -298,6 +303,7 @@ void Node::end() {
   if (control_server_) control_server_->stop();
   if (metrics_server_) metrics_server_->stop();
   worker_.reset();
+  file_worker_.reset();
   spdlog::info("left the cluster; the data plane stays attached, without a lease");
 }
 

@@ -98,10 +98,14 @@ class Node final : private Effects, private control::Backend {
   bool state_file_is_bad_ = false;      // reported, until a write succeeds again
   std::uint64_t count_generation_ = 0;  // a count that began before the role changed is not for the new role
   ha::Role last_role_ = ha::Role::outside;
+  bool wanted_counts_ = false;
   std::chrono::microseconds last_takeover_{0};
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
-  std::unique_ptr<Worker> worker_;  // last: its jobs use the parts above
+  // Last: their jobs use the parts above. Files have a thread of their own, because a disk that hangs must not keep the
+  // connections from being counted, without which no node joins.
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Worker> file_worker_;
 };
 
 }  // namespace relais::node

@@ -93,7 +93,7 @@ std::string explain(const ha::State& state, const config::Cluster& config, const
     return name_of(config, state.settings.self) + " is not a member of the cluster now; this is what it knew last";
   }
   const std::string owner = name_of(config, bucket.owner);
-  if (bucket.owner == kNoNode) return "nobody owns the bucket: no member has a weight for this VIP";
+  if (bucket.owner == kNoNode) return "nobody owns the bucket yet";
   if (bucket.move != Epoch{}) {
     const ha::Move& move = state.cluster.moves.at(bucket.move);
     const std::string cause(to_string(move.cause));
@@ -141,7 +141,6 @@ std::string_view to_string(ha::MovePhase phase) {
     case ha::MovePhase::planned: return "planned";
     case ha::MovePhase::holding: return "holding";
     case ha::MovePhase::claiming: return "claiming";
-    case ha::MovePhase::released: return "released";
   }
   return "?";
 }

@@ -59,7 +59,6 @@ enum class MovePhase : std::uint8_t {
   planned = 0,   // handover: the new owner prepares
   holding = 1,   // handover: the new owner is ready, the old one is about to release
   claiming = 2,  // takeover or formation: the new owner waits until no previous owner can hold a lease
-  released = 3,  // handover: the old owner has stopped accepting, the new one is about to claim
 };
 
 // All buckets that go from one node to another for one reason at one time.
@@ -95,5 +94,9 @@ struct Cluster {
   Cause cause = Cause::formed;         // of the last change that may move buckets; what is left over moves for it too
   bool operator==(const Cluster&) const = default;
 };
+
+// Whether a state that came from outside holds together: `vips` tables, members that are nodes, buckets whose move
+// exists.
+bool is_sound(const Cluster& cluster, std::size_t vips);
 
 }  // namespace relais::ha

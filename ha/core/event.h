@@ -51,7 +51,7 @@ struct RingLost {
   bool operator==(const RingLost&) const = default;
 };
 
-// Time has passed. The shell sends one at least every heartbeat interval, and at next_wakeup().
+// Time has passed. The shell sends one at next_wakeup(), and every half second at least.
 struct Tick {
   bool operator==(const Tick&) const = default;
 };

@@ -2,9 +2,10 @@
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
 //   share.cpp       what the data plane should do now
-// Two kinds of functions: those named apply_* change the replicated Cluster, and for that may read only what is equal
-// on every member (the cluster, the view, the hellos of this view, the message); what they note beside it (fences,
-// receipts, what this node was told) is this node's own. All others leave the Cluster alone.
+// Two kinds of functions: those named apply_* (and install_*, which take a whole state over, and finish_, abandon_ and
+// strip_, which only they call) change the replicated Cluster, and for that may read only what is equal on every member
+// (the cluster, the view, the hellos of this view, the message); what they note beside it (fences, receipts, what this
+// node was told) is this node's own. All others leave the Cluster alone.
 #pragma once
 
 #include "ha/core/action.h"

@@ -78,12 +78,22 @@ Cluster founding_cluster(const State& state) {
   return cluster;
 }
 
-// Who proposes: the best known state, then the lowest id. kNoNode if nobody may.
-NodeId founder(const std::map<NodeId, Hello>& hellos, std::size_t vips) {
+// Whether the sender can be in one cluster with this node.
+bool is_alike(const State& state, const Hello& hello) {
+  const std::size_t vips = state.settings.vips;
+  return hello.common_hash == state.settings.common_hash && hello.leftovers.size() == vips &&
+         hello.weights.size() == vips;
+}
+
+// Who proposes, equal on all nodes of the view whatever their configuration is: of the largest number of nodes that are
+// alike, the one with the best known state, then the lowest id. kNoNode if there is no hello.
+NodeId founder(const std::map<NodeId, Hello>& hellos) {
+  std::map<std::uint64_t, std::size_t> alike;
+  for (const auto& [node, hello] : hellos) ++alike[hello.common_hash];
   NodeId best = kNoNode;
+  const auto rank = [&](const Hello& hello) { return std::pair(alike.at(hello.common_hash), hello.epoch); };
   for (const auto& [node, hello] : hellos) {
-    if (hello.leftovers.size() != vips || hello.weights.size() != vips) continue;
-    if (best == kNoNode || hello.epoch > hellos.at(best).epoch) best = node;
+    if (best == kNoNode || rank(hello) > rank(hellos.at(best))) best = node;
   }
   return best;
 }
@@ -92,7 +102,11 @@ NodeId founder(const std::map<NodeId, Hello>& hellos, std::size_t vips) {
 
 void Machine::on_view(const ViewChanged& view) {
   enter_view(view);
-  if (state.role == Role::stopping) return;
+  if (state.role == Role::stopping) {
+    if (view.quorate && now < state.stop_at && state.stop_at != Instant::max())
+      multicast(Leaving{});  // the last was lost
+    return;
+  }
   if (!view.quorate) {
     return become_outside(Severity::warning, "quorum-lost", "this part of the cluster has no quorum: answering nobody");
   }
@@ -158,6 +172,7 @@ void Machine::say_hello_if_due() {
   Hello hello{.incarnation = state.settings.incarnation,
               .attempt = ++state.hello_attempt,
               .config_hash = state.settings.config_hash,
+              .common_hash = state.settings.common_hash,
               .epoch = cluster().epoch,
               .weights = state.settings.weights.at(self()),
               .leftovers = std::vector<BucketSet>(vip_count()),
@@ -171,9 +186,15 @@ void Machine::say_hello_if_due() {
 }
 
 void Machine::on_hello(NodeId from, const Hello& hello) {
+  const auto before = state.hellos.find(from);
+  const bool is_news = before == state.hellos.end() || before->second.incarnation != hello.incarnation;
   state.hellos[from] = hello;
   state.members_heard.erase(from);
-  if (hello.config_hash != state.settings.config_hash) {
+  if (is_news && is_member() && !is_alike(state, hello)) {
+    report(Severity::error, "join-refused", from,
+           name(from) + " has other VIPs, timing or quorum rules: give all nodes the same configuration");
+  }
+  if (is_news && hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            name(from) + " has another configuration than " + name(self()) +
                ": compare `relais config print` on both and restart relaisd on the wrong one");
@@ -195,11 +216,7 @@ void Machine::apply_hello(NodeId from) {
     apply_removal(from, Cause::left);
     apply_plan(Cause::left);
   }
-  if (hello->second.leftovers.size() != vip_count() || hello->second.weights.size() != vip_count()) {
-    report(Severity::error, "join-refused", from,
-           name(from) + " has another list of VIPs: give all nodes the same configuration");
-    return;
-  }
+  if (!is_alike(state, hello->second)) return;
   if (!is_member() || cluster().members.lowest() != self()) return;
   multicast(Snapshot{.for_node = from,
                      .incarnation = hello->second.incarnation,
@@ -212,7 +229,7 @@ void Machine::apply_acceptance(const Snapshot& snapshot) {
   const NodeId node = snapshot.for_node;
   const auto hello = state.hellos.find(node);
   if (node == kNoNode || hello == state.hellos.end() || cluster().members.contains(node)) return;
-  if (!answers(snapshot, hello->second)) return;
+  if (!answers(snapshot, hello->second) || !is_alike(state, hello->second)) return;
   advance_epoch();
   apply_member(node, hello->second);
   apply_leftovers(node, hello->second);
@@ -261,7 +278,10 @@ void Machine::on_snapshot(const Snapshot& snapshot) {
 void Machine::install_snapshot(const Snapshot& snapshot) {
   const auto own_hello = state.hellos.find(self());
   if (!state.log || own_hello == state.hellos.end() || !answers(snapshot, own_hello->second)) return;
-  if (snapshot.cluster.vips.size() != vip_count()) return;
+  if (!is_sound(snapshot.cluster, vip_count())) {
+    return report(Severity::error, "bad-state", snapshot.for_node,
+                  "the state that was sent contradicts itself: not used");
+  }
   const std::vector<Delivered> missed = std::move(*state.log);
   state.log.reset();
   cluster() = snapshot.cluster;
@@ -275,13 +295,13 @@ void Machine::install_snapshot(const Snapshot& snapshot) {
 
 void Machine::form_if_due() {
   if (state.role != Role::joining || !state.members_heard.empty() || now < state.next_founding_at) return;
-  if (founder(state.hellos, vip_count()) != self()) return;
+  if (founder(state.hellos) != self()) return;
   const bool all_said_hello =
       std::ranges::all_of(state.view.members, [&](NodeId node) { return state.hellos.contains(node); });
   if (!all_said_hello && now < state.view_since + 3 * state.settings.timing.hello_retry) return;
   NodeSet members;
   for (const auto& [node, hello] : state.hellos) {
-    if (hello.leftovers.size() == vip_count() && hello.weights.size() == vip_count()) members.insert(node);
+    if (is_alike(state, hello)) members.insert(node);
   }
   state.next_founding_at = now + state.settings.timing.hello_retry;
   multicast(Snapshot{.for_node = kNoNode, .forming = members, .cluster = founding_cluster(state)});
@@ -291,10 +311,10 @@ void Machine::form_if_due() {
 // yields: what it still holds is over before the founders claim, and it cannot renew, because who has seen the founding
 // does not acknowledge.
 void Machine::on_founding(const Snapshot& snapshot) {
-  const bool usable = state.members_heard.empty() && snapshot.cluster.vips.size() == vip_count() &&
+  const bool counts = state.members_heard.empty() && !snapshot.forming.empty() &&
                       (snapshot.forming - state.view.members).empty() &&
                       std::ranges::all_of(snapshot.forming, [&](NodeId node) { return state.hellos.contains(node); });
-  if (!usable) return;
+  if (!counts) return;
   state.members_heard = snapshot.forming;
   if (is_member()) {
     report(Severity::warning, "yielded", self(), "the others have founded the cluster anew: asking them for the state");
@@ -302,7 +322,13 @@ void Machine::on_founding(const Snapshot& snapshot) {
   }
   if (state.role != Role::joining) return;
   state.next_hello_at = now;
-  if (snapshot.forming.contains(self())) install_founding(snapshot);
+  const bool takes_part =
+      snapshot.forming.contains(self()) && is_sound(snapshot.cluster, vip_count()) &&
+      std::ranges::all_of(snapshot.forming, [&](NodeId node) { return is_alike(state, state.hellos.at(node)); });
+  if (takes_part) return install_founding(snapshot);
+  report(
+      Severity::error, "not-in-founding", self(),
+      "a cluster was founded without this node: asking to join; see whether its configuration is that of the others");
 }
 
 void Machine::install_founding(const Snapshot& snapshot) {

@@ -1,6 +1,6 @@
 // Messages between the daemons, multicast in total order by Corosync. Plain values; ha/wire turns them into bytes.
 // A message is a statement of its sender about itself, or an operator's command. What a receiver may conclude is in
-// step.cpp.
+// the file that carries it out (machine.h has the list).
 #pragma once
 
 #include "base/bucket_state.h"
@@ -39,6 +39,7 @@ struct Hello {
   std::uint64_t incarnation = 0;  // random per start of the daemon
   std::uint32_t attempt = 0;      // counts hellos of this incarnation
   std::uint64_t config_hash = 0;
+  std::uint64_t common_hash = 0;       // see Settings
   Epoch epoch;                         // of the state that the sender knows; 0 = none
   std::vector<std::uint16_t> weights;  // per VIP: its own, as configured
   std::vector<BucketSet> leftovers;    // per VIP: where it still has connections

@@ -25,6 +25,9 @@ struct Settings {
   NodeId self;
   std::uint64_t incarnation = 0;  // random per start; the shell draws it
   std::uint64_t config_hash = 0;
+  // Of what nodes must agree on to be one cluster (VIPs in their order, timing, quorum rule): leases and bucket tables
+  // of those that differ mean different things, so they never become members together.
+  std::uint64_t common_hash = 0;
   std::string version;
   Timing timing;
   std::map<NodeId, std::vector<std::uint16_t>> weights;  // every configured node: its configured weight per VIP

@@ -90,7 +90,9 @@ State initial_state(Settings settings, Cluster last_known, Instant now) {
   state.view_since = now;
   // Sequences of two lives of a daemon never mix: each begins at a random place (lease.cpp: acknowledgements).
   state.next_sequence = ((state.settings.incarnation & 0xffffffffU) << 24) + 1;
-  if (last_known.vips.size() == vips) state.cluster = std::move(last_known);
+  // With another number of VIPs the tables say nothing any more, but who is drained does.
+  if (last_known.vips.size() != vips) last_known.vips.assign(vips, BucketTable{});
+  if (is_sound(last_known, vips)) state.cluster = std::move(last_known);
   state.applied.assign(vips, BucketStates{});
   state.flows.assign(vips, {});
   state.leftover_since.assign(vips, {});

@@ -211,11 +211,12 @@ class RingLink::Worker {
     Result<> dispatched;
     if (fds[1].revents != 0) dispatched = connection.dispatch_quorum(events);
     if (fds[0].revents != 0 && dispatched) dispatched = connection.dispatch_group(events);
+    if (!dispatched) return dispatched;  // and nothing of what came with it: it may name a node that cannot be
     if (!events.empty()) hand_over(events, builder);
-    if (dispatched && builder.waiting() > kMaxWaiting) {
+    if (builder.waiting() > kMaxWaiting) {
       return Error{.what = "corosync's quorum service is silent about the ring", .way_out = "see corosync's log"};
     }
-    return dispatched;
+    return {};
   }
 
   void clear_wake() const {

@@ -66,11 +66,12 @@ template <>
 struct Codec<ha::Hello> {
   static constexpr std::uint8_t type = 2;
   static void write(Writer& out, const ha::Hello& body) {
-    const auto& [incarnation, attempt, config_hash, epoch, weights, leftovers, version] = body;
+    const auto& [incarnation, attempt, config_hash, common_hash, epoch, weights, leftovers, version] = body;
     INVARIANT(leftovers.size() <= kMaxVips, "one set of leftovers per VIP");
     out.put(incarnation);
     out.put(attempt);
     out.put(config_hash);
+    out.put(common_hash);
     out.put(epoch.value());
     write_text(out, version, kMaxVersionText);
     write_weights(out, weights);
@@ -84,6 +85,7 @@ struct Codec<ha::Hello> {
     body.incarnation = in.get<std::uint64_t>("hello.incarnation");
     body.attempt = in.get<std::uint32_t>("hello.attempt");
     body.config_hash = in.get<std::uint64_t>("hello.config_hash");
+    body.common_hash = in.get<std::uint64_t>("hello.common_hash");
     body.epoch = Epoch(in.get<std::uint64_t>("hello.epoch"));
     body.version = read_text(in, "hello.version", kMaxVersionText);
     body.weights = read_weights(in, "hello.weights");

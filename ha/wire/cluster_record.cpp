@@ -85,7 +85,7 @@ void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
 }
 
 std::pair<Epoch, ha::Move> read_move(Reader in) {
-  constexpr auto kLastPhase = static_cast<std::uint8_t>(ha::MovePhase::released);
+  constexpr auto kLastPhase = static_cast<std::uint8_t>(ha::MovePhase::claiming);
   ha::Move move;
   const Epoch epoch(in.get<std::uint64_t>("move.epoch"));
   move.from = read_node_or_none(in, "move.from");

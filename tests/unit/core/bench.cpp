@@ -38,10 +38,13 @@ Bench::Bench(Setup setup) : setup_(std::move(setup)), timing_(timing_for_token(s
   }
 }
 
-void Bench::start(std::uint32_t node) {
+void Bench::start(std::uint32_t node) { start_with_common_hash(node, 0); }
+
+void Bench::start_with_common_hash(std::uint32_t node, std::uint64_t hash) {
   Node& own = at(node);
   own.incarnation += 1000 + node;
-  Settings settings{.self = NodeId(node), .incarnation = own.incarnation, .config_hash = 7, .version = "test"};
+  Settings settings{
+      .self = NodeId(node), .incarnation = own.incarnation, .config_hash = 7, .common_hash = hash, .version = "test"};
   settings.timing = timing_;
   settings.vips = setup_.vips;
   for (std::uint32_t id = 1; id <= setup_.nodes; ++id) {

@@ -31,6 +31,7 @@ class Bench {
 
   // A node's relaisd starts (again), with the state that it saved.
   void start(std::uint32_t node);
+  void start_with_common_hash(std::uint32_t node, std::uint64_t hash);
   void start_all();
   // Its process is gone; no view says so yet.
   void kill(std::uint32_t node);

@@ -147,6 +147,73 @@ TEST(Joining, with_another_list_of_vips_is_refused) {
   EXPECT_THAT(told, Contains("n1 report config-differs n3"));
 }
 
+TEST(Joining, with_another_timing_is_refused_until_only_its_kind_is_left) {
+  Bench bench = formed();
+  for (const std::uint32_t node : {3U, 2U}) {
+    bench.kill(node);
+    bench.view(set_of({1, 2, 3}) - set_of({node}), Bench::Ring::same, LeaveReason::daemon_down);
+    bench.start_with_common_hash(node, 99);
+    bench.view(set_of({1, 2, 3}), Bench::Ring::same);
+    bench.run(3s);
+    EXPECT_FALSE(bench.is_member(node)) << "its lease has another length";
+    EXPECT_TRUE(bench.is_member(1));
+  }
+  EXPECT_EQ(bench.count(1, BucketState::serve) + bench.count(1, BucketState::adopt), kBuckets);
+  bench.kill(1);
+  bench.view(set_of({2, 3}), Bench::Ring::same, LeaveReason::daemon_down);
+  bench.run(6s);
+  expect_sound(bench, {2, 3});
+}
+
+TEST(Founding, of_two_kinds_of_configuration_only_the_larger_one_founds) {
+  for (const std::uint32_t odd : {1U, 2U, 3U}) {
+    Bench bench({});
+    for (const std::uint32_t node : {1U, 2U, 3U}) {
+      if (node == odd) bench.start_with_common_hash(node, 99);
+      if (node != odd) bench.start(node);
+    }
+    bench.view(set_of({1, 2, 3}));
+    bench.run(8s);
+    SCOPED_TRACE(odd);
+    EXPECT_FALSE(bench.is_member(odd));
+    EXPECT_FALSE(bench.has_lease(odd));
+    const NodeSet others = set_of({1, 2, 3}) - set_of({odd});
+    std::size_t served = 0;
+    for (const NodeId node : others) {
+      EXPECT_EQ(bench.cluster(node.value()).members, others);
+      served += bench.count(node.value(), BucketState::serve);
+    }
+    EXPECT_EQ(served, kBuckets);
+  }
+}
+
+TEST(Founding, after_a_change_of_the_list_of_vips_still_knows_who_is_drained) {
+  Bench bench = formed();
+  bench.give(1, Ordered{SetDrained{.node = NodeId(2), .drained = true}});
+  bench.run(3s);
+  Cluster saved = bench.cluster(1);
+  saved.vips.resize(2);
+  const State state = initial_state(bench.state(1).settings, saved, Instant(1s));
+  EXPECT_TRUE(state.cluster.nodes.at(NodeId(2)).drained);
+  EXPECT_EQ(state.cluster.vips.size(), 1U);
+}
+
+TEST(Joining, a_state_that_contradicts_itself_is_not_used) {
+  Bench bench({.nodes = 3});
+  bench.start(3);
+  bench.view(set_of({1, 2, 3}));
+  bench.run(600ms);
+  Cluster cluster = formed().cluster(1);
+  cluster.vips[0][5].move = Epoch(77);
+  Snapshot snapshot{.for_node = NodeId(3),
+                    .incarnation = bench.state(3).settings.incarnation,
+                    .attempt = bench.state(3).hello_attempt,
+                    .cluster = cluster};
+  bench.give(3, Delivered{.from = NodeId(1), .message = {.view = bench.state(3).view.view, .body = snapshot}});
+  EXPECT_FALSE(bench.is_member(3));
+  EXPECT_THAT(bench.told(), Contains("n3 report bad-state n3"));
+}
+
 TEST(Joining, a_node_that_nobody_has_configured_joins_with_its_own_weights) {
   Bench bench = formed({.nodes = 2});
   bench.send_from_outside(NodeId(9),

@@ -156,15 +156,15 @@ TEST(Codec, values_out_of_range_are_errors_that_name_the_field) {
       {"VIP 16", ha::Cleared{}, 0, 16, "message of type 6: cleared.vip: is 16, more than 15"},
       {"flag 2", ha::SetDrained{.node = NodeId(3)}, 1, 2, "message of type 10: set_drained.drained: is 2, more than 1"},
       {"64 acks", ha::Heartbeat{}, 20, 64, "message of type 1: heartbeat.acks: is 64, more than 63"},
-      {"17 leftovers", ha::Hello{}, 30, 17, "message of type 2: hello.leftovers: is 17, more than 16"},
-      {"17 weights", ha::Hello{}, 29, 17, "message of type 2: hello.weights: is 17, more than 16"},
-      {"long version", ha::Hello{}, 28, 65, "message of type 2: hello.version: is 65, more than 64"},
+      {"17 leftovers", ha::Hello{}, 38, 17, "message of type 2: hello.leftovers: is 17, more than 16"},
+      {"17 weights", ha::Hello{}, 37, 17, "message of type 2: hello.weights: is 17, more than 16"},
+      {"long version", ha::Hello{}, 36, 65, "message of type 2: hello.version: is 65, more than 64"},
       {"node 0 in a set", ha::Snapshot{}, 13, 1, "message of type 3: snapshot.forming: contains node 0"},
       {"17 VIPs", ha::Snapshot{}, cluster_at + 18, 17, "message of type 3: cluster.vips: is 17, more than 16"},
       {"unknown cause", ha::Snapshot{.for_node = {}, .incarnation = 0, .forming = {}, .cluster = one_move},
        move_at + 10, 9, "message of type 3: move.cause: is 9, more than 8"},
       {"unknown phase", ha::Snapshot{.for_node = {}, .incarnation = 0, .forming = {}, .cluster = one_move},
-       move_at + 11, 4, "message of type 3: move.phase: is 4, more than 3"},
+       move_at + 11, 3, "message of type 3: move.phase: is 3, more than 2"},
   };
   for (const Row& row : rows) {
     Bytes bytes = encode_message({.view = ha::ViewId(1), .body = row.body});

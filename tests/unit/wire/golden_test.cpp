@@ -44,7 +44,7 @@ ha::Cluster small_cluster() {
   cluster.moves[Epoch(0x10)] = {.from = NodeId(1),
                                 .to = NodeId(2),
                                 .cause = ha::Cause::joined,
-                                .phase = ha::MovePhase::released,
+                                .phase = ha::MovePhase::claiming,
                                 .buckets = 0x80,
                                 .flows_kept = 0x31,
                                 .flows_lost = 0x32};
@@ -66,6 +66,7 @@ const ha::Body kBodies[] = {
     ha::Hello{.incarnation = 1,
               .attempt = 4,
               .config_hash = 2,
+              .common_hash = 3,
               .epoch = Epoch(3),
               .weights = {5, 6},
               .leftovers = {kBucketsZeroNineAndLast},

@@ -50,7 +50,7 @@ ha::Move any_move(Prng& random) {
   return {.from = any_node_or_none(random),
           .to = any_node_or_none(random),
           .cause = static_cast<ha::Cause>(random.below(9)),
-          .phase = static_cast<ha::MovePhase>(random.below(4)),
+          .phase = static_cast<ha::MovePhase>(random.below(3)),
           .buckets = any<std::uint16_t>(random),
           .flows_kept = any<std::uint32_t>(random),
           .flows_lost = any<std::uint32_t>(random)};
@@ -69,6 +69,7 @@ void fill(Prng& random, ha::Hello& body) {
   body.incarnation = random.next();
   body.attempt = any<std::uint32_t>(random);
   body.config_hash = random.next();
+  body.common_hash = random.next();
   body.epoch = any_epoch(random);
   body.weights = any_weights(random);
   body.version = std::string(random.below(65), 'v');
