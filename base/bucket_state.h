@@ -1,4 +1,5 @@
-// What a node does with packets of one bucket: DESIGN "Data plane". Same numbers as netfilter/abi/bucket_state.h.
+// What a node does with packets of one bucket; docs/architecture.md has the table. Same numbers as
+// netfilter/abi/bucket_state.h.
 #pragma once
 
 #include "base/ids.h"

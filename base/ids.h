@@ -26,8 +26,8 @@ using BucketId = StrongId<struct BucketIdTag, std::uint8_t>;  // one of kBuckets
 using Epoch = StrongId<struct EpochTag, std::uint64_t>;       // number of a change of the replicated state
 using IfIndex = StrongId<struct IfIndexTag, std::uint32_t>;   // kernel interface index; 0 means "none"
 
-inline constexpr std::size_t kBuckets = 256;  // DESIGN "Words"; index fits BucketId exactly
-inline constexpr std::size_t kMaxNodes = 16;  // DESIGN: two to sixteen machines
+inline constexpr std::size_t kBuckets = 256;  // a share can be moved in steps of 0.4 %
+inline constexpr std::size_t kMaxNodes = 16;  // what one multicast segment and one ring carry well
 inline constexpr std::size_t kMaxVips = 16;   // bounded by the data plane's maps (netfilter/abi)
 inline constexpr NodeId kNoNode{};
 

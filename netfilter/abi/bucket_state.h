@@ -1,7 +1,7 @@
 /* Map `buckets`: ARRAY[RELAIS_MAX_VIPS * RELAIS_BUCKETS] of __u32, mmap-able; index = VIP number * RELAIS_BUCKETS +
- * bucket. A value says what a node does with packets of one bucket of a VIP's clients: DESIGN "Data plane".
- * base/bucket_state.h has the same numbers (the loader checks it). 0 is the state of a map that nobody has filled
- * yet: answer nothing. */
+ * bucket. A value says what a node does with packets of one bucket of a VIP's clients: docs/architecture.md has the
+ * table. base/bucket_state.h has the same numbers (the loader checks it). 0 is the state of a map that nobody has
+ * filled yet: answer nothing. */
 #ifndef RELAIS_ABI_BUCKET_STATE_H
 #define RELAIS_ABI_BUCKET_STATE_H
 

@@ -1,4 +1,5 @@
-/* "A local socket has it": DESIGN "Data plane". For packets of buckets in which another node may have the connection.
+/* "A local socket has it" in the table of docs/architecture.md. For packets of buckets in which another node may
+ * have the connection.
  *
  * A connection, a TIME_WAIT entry: ours. A request socket (we sent a SYN-ACK) is ours only if the packet answers *that*
  * SYN-ACK: a SYN retransmitted while its bucket moved makes a request socket on two nodes, and the one that takes the

@@ -1,4 +1,4 @@
-// The state table of DESIGN "Data plane", row by row: packet in, bucket state, verdict, packet out. Each row runs
+// The state table of docs/architecture.md, row by row: packet in, bucket state, verdict, packet out. Each row runs
 // through the XDP program and through the tc program, which must agree. No socket exists here; socket_test.cpp has
 // those rows.
 #include "tests/bpf/fixture.h"
