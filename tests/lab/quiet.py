@@ -46,6 +46,16 @@ def differences(before, after):
             for node in before for key in before[node] if before[node][key] != after[node][key]]
 
 
+def accounts(cluster):
+    """What Corosync itself says of a change: a process that was not scheduled, a token that was lost, a new ring."""
+    words = "not scheduled|failed or lost|new membership|Retransmit|link: .* is down"
+    lines = []
+    for node in cluster.running():
+        found = cluster.execute(node, ["grep", "-hE", words, "/var/log/relais-corosync.log"], check=False).splitlines()
+        lines += [f"{node}: {line}" for line in found[-10:]]
+    return lines
+
+
 def run_quiet(cluster, seconds, burners=2):
     """Watches for so long; returns what changed (empty is good)."""
     cluster.wait_settled()
@@ -88,10 +98,13 @@ def main():
         try:
             cluster = Cluster.fitting(Need(timing=preset, fresh="yes"))
             findings = run_quiet(cluster, arguments.minutes * 60, arguments.burners)
+            told = accounts(cluster) if findings else []
         finally:
             harness.end_lab()
         print(f"{preset}: {arguments.minutes:g} quiet minutes, {arguments.burners} CPU burners: "
               f"{'no false change' if not findings else '; '.join(findings)}", flush=True)
+        for line in told:
+            print(f"  {line}", flush=True)
         bad += len(findings)
     return 1 if bad else 0
 
