@@ -163,6 +163,16 @@ class BadSurroundings(SickNodeScenario):
         self.assertEqual(code, 1)
         self.assert_says(output, "no interface eth9", "ip link")
 
+    def test_another_timing_is_refused_by_name(self):
+        self.hold_until_the_end()
+        self.sh("sed 's/^preset = .*/preset = \"relaxed\"/' /etc/relais/relais.toml > /etc/relais/other.toml; "
+                "! cmp -s /etc/relais/relais.toml /etc/relais/other.toml")
+        last = self.cluster.events("n1")[-1]["id"]
+        self.run_sick(config="/etc/relais/other.toml", seconds=8)
+        refusals = [event for event in self.cluster.events("n1", last) if event["kind"] == "join-refused"]
+        self.assertTrue(refusals, "n1 says nothing")
+        self.assert_says(refusals[0]["text"], SICK, "timing", "same configuration")
+
     def test_an_absent_corosync_is_named(self):
         self.hold_until_the_end()
         self.sh("for p in $(pidof corosync); do kill -9 $p; done; mkdir -p /run/sbin/upper /run/sbin/work; "
