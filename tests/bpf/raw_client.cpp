@@ -61,6 +61,11 @@ ClientNetwork::ClientNetwork() : device_(::open("/dev/net/tun", O_RDWR | O_CLOEX
   shell("ip link set lo up && ip link set rlsnf-tun up");
   shell("ip addr replace 198.51.100.100/32 dev lo && ip -6 addr replace 2001:db8:1::100/128 dev lo nodad");
   shell("ip route replace 203.0.113.0/24 dev rlsnf-tun && ip -6 route replace 2001:db8:ffff::/48 dev rlsnf-tun");
+  // A work queue of the kernel installs an IPv6 address's local route, and activates a device's queue: until then
+  // segments are lost, and a raw client sends each but once.
+  shell(
+      "for i in $(seq 200); do ip -6 route get 2001:db8:1::100 | grep -q ^local && "
+      "! ip link show rlsnf-tun | grep -q 'qdisc noop ' && exit 0; sleep 0.05; done; exit 1");
 }
 
 void ClientNetwork::send(const Bytes& packet) {
