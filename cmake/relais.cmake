@@ -54,6 +54,9 @@ function(relais_describe_test name label timeout)
   if(NOT DEFINED cost_${label})
     message(FATAL_ERROR "test ${name}: label ${label} is none of check, root, lab")
   endif()
+  if(RELAIS_SANITIZE)
+    math(EXPR timeout "${timeout} * 3")  # what a test computes takes about ten times as long
+  endif()
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} TIMEOUT ${timeout} SKIP_RETURN_CODE 77 COST ${cost_${label}})
   if(NOT label STREQUAL "check")

@@ -1,6 +1,8 @@
 // The background thread and its queue.
 #include "daemon/node/worker.h"
 
+#include "daemon/node/process.h"
+
 namespace relais::node {
 
 Worker::Worker(boost::asio::io_context& io) : io_(io), thread_([this] { work(); }) {}
@@ -23,6 +25,9 @@ void Worker::enqueue(std::function<void()> job) {
 }
 
 void Worker::work() {
+  // As the io_context's thread, which would otherwise wait for this one whenever it was preempted while it held the
+  // queue or the heap. Not permitted: the node has said so already.
+  static_cast<void>(become_realtime());
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
