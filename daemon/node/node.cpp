@@ -233,7 +233,7 @@ void Node::apply(const ha::SetLease& lease) { data_plane_.set_lease(lease.until)
 void Node::multicast(ha::ViewId view, ha::Body body) {
   if (std::holds_alternative<ha::Heartbeat>(body)) ++heartbeats_sent_;
   if (!ring_) return;
-  const bool is_order = std::holds_alternative<ha::SetDrained>(body) || std::holds_alternative<ha::SetWeight>(body);
+  const bool is_order = ha::is_order(body);
   const Result<> sent = ring_->send({.view = view, .body = std::move(body)});
   if (!sent.has_error()) return;
   if (is_order) {

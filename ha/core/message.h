@@ -122,6 +122,11 @@ struct Claimed {
 using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving,
                           SetDrained, SetWeight, Claimed>;
 
+// An operator's command: it says the same whenever it arrives.
+inline bool is_order(const Body& body) {
+  return std::holds_alternative<SetDrained>(body) || std::holds_alternative<SetWeight>(body);
+}
+
 struct Message {
   ViewId view;  // the view in which the sender sent it: what arrives in a later one is re-checked or dropped
   Body body;

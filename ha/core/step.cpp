@@ -18,11 +18,6 @@ void put_data_plane_first(Actions& actions) {
   });
 }
 
-// Orders that say the same whenever they arrive are taken in any view; everything else only in the view it was sent in.
-bool survives_view_change(const Body& body) {
-  return std::holds_alternative<SetDrained>(body) || std::holds_alternative<SetWeight>(body);
-}
-
 // The state that `self` is waiting for.
 bool is_for_joiner(const Body& body, NodeId self) {
   const auto* snapshot = std::get_if<Snapshot>(&body);
@@ -65,7 +60,8 @@ void Machine::apply_message(const Delivered& delivered) {
 
 void Machine::on_delivered(const Delivered& delivered) {
   const Body& body = delivered.message.body;
-  if (delivered.message.view != state.view.view && !survives_view_change(body)) return;
+  // Orders are taken in any view; everything else only in the view it was sent in.
+  if (delivered.message.view != state.view.view && !is_order(body)) return;
   if (const auto* hello = std::get_if<Hello>(&body)) on_hello(delivered.from, *hello);
   if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) on_heartbeat(delivered.from, *heartbeat);
   if (const auto* snapshot = std::get_if<Snapshot>(&body)) on_snapshot(*snapshot);
