@@ -8,6 +8,7 @@
 #include "netfilter/net/multicast.h"
 #include "netfilter/net/vip_address.h"
 #include "tests/bpf/fixture.h"
+#include "tests/bpf/shell.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -31,8 +32,6 @@ using std::chrono::milliseconds;
 constexpr std::size_t kClients = 40;
 
 UniqueFd current_namespace() { return UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); }
-
-void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -98,11 +97,12 @@ std::string NetworkNamespace::path() const {
 
 void NetworkNamespace::shell(const std::string& command) const {
   const Within within(*this);
-  run(command);
+  test::shell(command);
 }
 
 void NetworkNamespace::wait_until(const std::string& condition) const {
-  shell("for i in $(seq 200); do " + condition + " && exit 0; sleep 0.05; done; echo 'in vain for 10 s' >&2; exit 1");
+  const Within within(*this);
+  test::wait_until(condition);
 }
 
 std::uint64_t NetworkNamespace::tcp_segments_received() const {

@@ -1,6 +1,8 @@
 // A TUN device, raw segments, and the few steps of TCP that the tests need.
 #include "tests/bpf/raw_client.h"
 
+#include "tests/bpf/shell.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,7 +15,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
 namespace relais::test {
@@ -51,8 +52,6 @@ sockaddr_in ipv4_socket_address(const IpAddress& address) {
 
 }  // namespace
 
-void shell(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
-
 ClientNetwork::ClientNetwork() : device_(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
   ifreq request{};
   std::strcpy(request.ifr_name, "rlsnf-tun");
@@ -63,9 +62,7 @@ ClientNetwork::ClientNetwork() : device_(::open("/dev/net/tun", O_RDWR | O_CLOEX
   shell("ip route replace 203.0.113.0/24 dev rlsnf-tun && ip -6 route replace 2001:db8:ffff::/48 dev rlsnf-tun");
   // A work queue of the kernel installs an IPv6 address's local route, and activates a device's queue: until then
   // segments are lost, and a raw client sends each but once.
-  shell(
-      "for i in $(seq 200); do ip -6 route get 2001:db8:1::100 | grep -q ^local && "
-      "! ip link show rlsnf-tun | grep -q 'qdisc noop ' && exit 0; sleep 0.05; done; exit 1");
+  wait_until("ip -6 route get 2001:db8:1::100 | grep -q ^local && ! ip link show rlsnf-tun | grep -q 'qdisc noop '");
 }
 
 void ClientNetwork::send(const Bytes& packet) {

@@ -6,12 +6,8 @@
 #include "tests/bpf/packets.h"
 
 #include <optional>
-#include <string>
 
 namespace relais::test {
-
-// Runs a shell command; fails the test if it fails.
-void shell(const std::string& command);
 
 // A TUN device with the routes to 203.0.113.0/24 and 2001:db8:ffff::/48; both VIPs are on `lo`. One per network
 // namespace.

@@ -2,6 +2,7 @@
 // stopped in the state that matters; the segment that comes next is then run through the programs.
 #include "tests/bpf/fixture.h"
 #include "tests/bpf/raw_client.h"
+#include "tests/bpf/shell.h"
 
 namespace relais::test {
 namespace {

@@ -6,12 +6,11 @@
 #include "daemon/cli/render_status.h"
 #include "daemon/cli/screen.h"
 #include "tests/unit/cli/samples.h"
+#include "tests/unit/golden.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <string>
 
 namespace relais::cli {
 namespace {
@@ -20,11 +19,7 @@ constexpr Style kPlain{Color::off};
 constexpr Style kColored{Color::on};
 
 void expect_golden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(RELAIS_SOURCE_DIR) + "/tests/unit/cli/golden/" + name + ".txt";
-  if (std::getenv("RELAIS_REWRITE_GOLDEN") != nullptr) std::ofstream(path) << text;
-  std::stringstream golden;
-  golden << std::ifstream(path).rdbuf();
-  EXPECT_EQ(text, golden.str()) << "golden text " << path;
+  test::expect_golden(std::string(RELAIS_SOURCE_DIR) + "/tests/unit/cli/golden/" + name + ".txt", text);
 }
 
 NodeNames names() { return {{1, "n1"}, {2, "n2"}}; }

@@ -2,13 +2,12 @@
 // indented line is the trace, any other a command of the table below. RELAIS_REWRITE_GOLDEN=1 writes the traces anew:
 // read the difference before you commit.
 #include "tests/unit/core/bench.h"
+#include "tests/unit/golden.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
@@ -135,12 +134,6 @@ std::string play(const std::string& text) {
   return played;
 }
 
-std::string read(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 std::vector<std::string> scenario_names() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(RELAIS_SCENARIOS)) names.push_back(entry.path().stem().string());
@@ -151,11 +144,8 @@ std::vector<std::string> scenario_names() {
 class ScenarioTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(ScenarioTest, goes_as_its_file_says) {
-  const fs::path path = fs::path(RELAIS_SCENARIOS) / (GetParam() + ".txt");
-  const std::string text = read(path);
-  const std::string played = play(text);
-  if (std::getenv("RELAIS_REWRITE_GOLDEN") != nullptr) std::ofstream(path) << played;
-  EXPECT_EQ(played, read(path)) << path;
+  const std::string path = std::string(RELAIS_SCENARIOS) + "/" + GetParam() + ".txt";
+  test::expect_golden(path, play(test::read_golden(path)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Core, ScenarioTest, testing::ValuesIn(scenario_names()),

@@ -1,13 +1,11 @@
 // The bytes of format version 1: golden_v1.txt has a line per message type. A line that changes breaks the talk between
 // releases: append fields instead (ha/wire/bytes.h), and give what is new a line of its own. The test rewrites the
 // file if RELAIS_REWRITE_GOLDEN is set.
+#include "tests/unit/golden.h"
 #include "ha/wire/codec.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace relais::wire {
@@ -97,11 +95,7 @@ std::string current_format() {
 
 TEST(GoldenBytes, messages_and_the_state_file_have_the_bytes_of_format_version_1) {
   ASSERT_EQ(std::size(kBodies), std::variant_size_v<ha::Body>) << "a new message type needs a line";
-  const std::string path = RELAIS_SOURCE_DIR "/tests/unit/wire/golden_v1.txt";
-  if (std::getenv("RELAIS_REWRITE_GOLDEN") != nullptr) std::ofstream(path) << current_format();
-  std::ifstream file(path);
-  const std::string golden{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(current_format(), golden);
+  test::expect_golden(RELAIS_SOURCE_DIR "/tests/unit/wire/golden_v1.txt", current_format());
 }
 
 TEST(GoldenBytes, a_bucket_leaves_out_what_is_empty) {
