@@ -77,6 +77,7 @@ struct Move {
 struct NodeRecord {
   bool drained = false;
   bool grace = false;                  // its daemon died; its leftovers may come back
+  bool retiring = false;               // its daemon was asked to stop: it gets nothing more
   std::vector<std::uint16_t> weights;  // per VIP
   std::uint64_t incarnation = 0;
   std::uint64_t config_hash = 0;

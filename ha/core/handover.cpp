@@ -129,13 +129,17 @@ std::int64_t to_us(Duration duration) {
 
 }  // namespace
 
+std::uint16_t ordered_weight(const NodeRecord& record, VipId vip) {
+  return vip.value() < record.weights.size() ? record.weights[vip.value()] : std::uint16_t{0};
+}
+
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip) {
   std::map<NodeId, std::uint16_t> weights;
   std::map<NodeId, std::uint16_t> undrained;
   bool any = false;
   for (const NodeId node : cluster.members) {
     const NodeRecord& record = cluster.nodes.at(node);
-    const std::uint16_t weight = vip.value() < record.weights.size() ? record.weights[vip.value()] : std::uint16_t{0};
+    const std::uint16_t weight = record.retiring ? std::uint16_t{0} : ordered_weight(record, vip);
     weights[node] = record.drained ? std::uint16_t{0} : weight;
     undrained[node] = weight;
     any = any || weights[node] > 0;
@@ -152,7 +156,8 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
 bool is_last_in_service(const Cluster& cluster, NodeId node) {
   const auto could_take = [&](NodeId other, std::size_t vip) {
     const NodeRecord& record = cluster.nodes.at(other);
-    return other != node && !record.drained && vip < record.weights.size() && record.weights[vip] > 0;
+    return other != node && !record.drained && !record.retiring &&
+           ordered_weight(record, VipId(static_cast<std::uint8_t>(vip))) > 0;
   };
   for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
     if (std::ranges::none_of(cluster.members, [&](NodeId other) { return could_take(other, vip); })) return true;
@@ -289,10 +294,8 @@ void Machine::apply_set_weight(const SetWeight& order) {
   std::uint16_t& weight = record->second.weights[order.vip.value()];
   if (weight == order.weight) return;
   weight = order.weight;
-  // The daemon itself remembers what it was told, over a lost ring too, but not what it asked for in order to end.
-  if (order.node == self() && state.retire_until == Instant{}) {
-    state.settings.weights.at(self())[order.vip.value()] = order.weight;
-  }
+  // The daemon itself remembers what it was told, over a lost ring too.
+  if (order.node == self()) state.settings.weights.at(self())[order.vip.value()] = order.weight;
   advance_epoch();
   report(Severity::info, "weight", order.node,
          name(order.node) + " has weight " + std::to_string(order.weight) + " for " + name(order.vip) + " now");

@@ -66,6 +66,7 @@ struct Machine {
   void form_if_due();
   void apply_removal(NodeId node, Cause cause);
   void apply_leaving(NodeId from);
+  void apply_retiring(NodeId from);
   void start_retiring();
   void leave_if_retired();
   void leave();

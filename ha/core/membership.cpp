@@ -139,6 +139,7 @@ void Machine::continue_membership(NodeSet continuing) {
   for (const NodeId node : gone) apply_removal(node, cause_of_leaving(view, node));
   if (!gone.empty()) apply_plan(cause_of_leaving(view, gone.lowest()));
   speak_for_moves();
+  if (state.retire_until != Instant{}) multicast(Retiring{});  // the last may be lost
 }
 
 void Machine::on_ring_lost(const RingLost& lost) {
@@ -242,6 +243,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   NodeRecord& record = cluster().nodes[node];
   record.weights = hello.weights;  // as configured, or as an operator has told that daemon since
   record.grace = false;
+  record.retiring = false;
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
@@ -350,6 +352,7 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   advance_epoch();
   const bool grace = grants_grace(cause);
   cluster().nodes.at(node).grace = grace;
+  cluster().nodes.at(node).retiring = false;
   if (grace) state.grace_until[node] = now + state.settings.timing.grace;
   abandon_moves_of(node);
   for (BucketTable& table : cluster().vips) {
@@ -368,6 +371,14 @@ void Machine::apply_leaving(NodeId from) {
   apply_plan(Cause::left);
 }
 
+void Machine::apply_retiring(NodeId from) {
+  if (!cluster().members.contains(from) || cluster().nodes.at(from).retiring) return;
+  cluster().nodes.at(from).retiring = true;
+  advance_epoch();
+  report(Severity::info, "stopping", from, name(from) + " is asked to stop: the others take its share over");
+  apply_plan(Cause::left);
+}
+
 // An orderly end is a handover first: the others take the share while this node still answers its older connections, so
 // that short ones end by themselves. Who asks a second time does not want to wait for them.
 void Machine::start_retiring() {
@@ -375,9 +386,7 @@ void Machine::start_retiring() {
   if (!has_heirs) return leave();
   if (state.retire_until != Instant{}) return leave();  // asked again: at once
   state.retire_until = now + 5 * kRetireStep;
-  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
-    multicast(SetWeight{.node = self(), .vip = VipId(static_cast<std::uint8_t>(vip)), .weight = 0});
-  }
+  multicast(Retiring{});
 }
 
 void Machine::leave_if_retired() {

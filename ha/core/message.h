@@ -91,7 +91,12 @@ struct GraceOver {
   bool operator==(const GraceOver&) const = default;
 };
 
-// Orderly stop: "I answer nobody any more." The sender's lease has ended before this was sent.
+// Orderly stop, begun: "Take my share over; I keep the connections that I have for a while."
+struct Retiring {
+  bool operator==(const Retiring&) const = default;
+};
+
+// Orderly stop, done: "I answer nobody any more." The sender's lease has ended before this was sent.
 struct Leaving {
   bool operator==(const Leaving&) const = default;
 };
@@ -120,7 +125,7 @@ struct Claimed {
 };
 
 using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving,
-                          SetDrained, SetWeight, Claimed>;
+                          SetDrained, SetWeight, Claimed, Retiring>;
 
 // An operator's command: it says the same whenever it arrives.
 inline bool is_order(const Body& body) {

@@ -51,6 +51,7 @@ void Machine::apply_message(const Delivered& delivered) {
                  [&](const Suspect& body) { apply_suspect(body); },
                  [&](const GraceOver& body) { apply_grace_over(body); },
                  [&](const Leaving&) { apply_leaving(from); },
+                 [&](const Retiring&) { apply_retiring(from); },
                  [&](const SetDrained& body) { apply_set_drained(body); },
                  [&](const SetWeight& body) { apply_set_weight(body); },
                  [&](const Claimed& body) { apply_claimed(from, body); },

@@ -238,6 +238,13 @@ struct Codec<ha::Claimed> {
   }
 };
 
+template <>
+struct Codec<ha::Retiring> {
+  static constexpr std::uint8_t type = 13;
+  static void write(Writer&, const ha::Retiring&) {}
+  static ha::Retiring read(Reader) { return {}; }
+};
+
 // Tries every alternative of Body: a type added there without a Codec does not compile.
 template <std::size_t Index = 0>
 std::optional<ha::Body> read_any(std::uint8_t type, Reader in) {

@@ -10,7 +10,7 @@ namespace relais::wire {
 namespace {
 
 void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
-  const auto& [drained, grace, weights, incarnation, config_hash, heartbeat, connections] = node;
+  const auto& [drained, grace, retiring, weights, incarnation, config_hash, heartbeat, connections] = node;
   write_node(out, id);
   write_flag(out, drained);
   write_flag(out, grace);
@@ -19,6 +19,7 @@ void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   out.put(heartbeat);
   out.put(connections);
   write_weights(out, weights);
+  write_flag(out, retiring);
 }
 
 std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
@@ -31,6 +32,7 @@ std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
   node.heartbeat = in.get<std::uint64_t>("node.heartbeat");
   node.connections = in.get<std::uint32_t>("node.connections");
   node.weights = read_weights(in, "node.weights");
+  node.retiring = read_flag(in, "node.retiring");
   return {id, std::move(node)};
 }
 

@@ -73,6 +73,7 @@ std::string describe(const ha::Body& body) {
           },
           [](const ha::GraceOver& over) { return "grace over " + name(over.node); },
           [](const ha::Leaving&) { return std::string("leaving"); },
+          [](const ha::Retiring&) { return std::string("retiring"); },
           [](const ha::SetDrained& order) {
             return std::string(order.drained ? "drain " : "resume ") + name(order.node);
           },

@@ -132,6 +132,25 @@ TEST(Stop, hands_over_first_and_ends_when_nothing_is_left) {
   expect_sound(bench, {1, 2});
 }
 
+TEST(Stop, is_told_again_where_a_change_of_the_ring_swallowed_it) {
+  Bench bench = formed();
+  bench.halt();
+  bench.give(3, StopRequested{});
+  bench.view(set_of({1, 2, 3}), Bench::Ring::same);
+  EXPECT_TRUE(bench.cluster(1).nodes.at(NodeId(3)).retiring);
+  EXPECT_EQ(bench.count(3, BucketState::serve), 0U);
+  bench.run(6s);
+  EXPECT_FALSE(bench.cluster(1).nodes.at(NodeId(3)).retiring) << "it has left";
+}
+
+TEST(Stop, leaves_nothing_to_a_node_that_stops_at_the_same_time) {
+  Bench bench = formed();
+  bench.give(2, StopRequested{});
+  bench.give(3, StopRequested{});
+  EXPECT_EQ(bench.count(1, BucketState::serve) + bench.count(1, BucketState::adopt), kBuckets);
+  EXPECT_TRUE(is_last_in_service(bench.cluster(1), NodeId(1)));
+}
+
 TEST(Stop, asked_for_twice_does_not_wait_for_connections) {
   Bench bench = formed();
   bench.set_flows(3, bench.first(3, BucketState::serve), 1);

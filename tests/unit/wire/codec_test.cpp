@@ -180,7 +180,7 @@ TEST(Codec, keys_of_a_map_that_come_twice_are_an_error) {
   cluster.nodes = {{NodeId(1), {}}, {NodeId(2), {}}};
   Bytes bytes = encode_message(
       {.view = {}, .body = ha::Snapshot{.for_node = {}, .incarnation = 0, .forming = {}, .cluster = cluster}});
-  const std::size_t second_id_at = kHeaderBytes + 25 + 18 + 2 + 32 + 2;
+  const std::size_t second_id_at = kHeaderBytes + 25 + 18 + 2 + 33 + 2;
   ASSERT_EQ(bytes[second_id_at], 2);
   bytes[second_id_at] = 1;
   EXPECT_EQ(decode_message(bytes).error().what, "message of type 3: cluster.nodes: come out of order");

@@ -34,6 +34,7 @@ ha::Cluster small_cluster() {
                               .connections = 0x26};
   cluster.nodes[NodeId(2)] = {.drained = false,
                               .grace = true,
+                              .retiring = true,
                               .weights = {},
                               .incarnation = 0x23,
                               .config_hash = 0x24,
@@ -80,6 +81,7 @@ const ha::Body kBodies[] = {
     ha::SetDrained{.node = NodeId(5), .drained = true},
     ha::SetWeight{.node = NodeId(5), .vip = VipId(15), .weight = 0x0102},
     ha::Claimed{.move = Epoch(7), .detect_us = -2, .takeover_us = 3},
+    ha::Retiring{},
 };
 
 // One line per message: its type, then header (magic, version and type, reserved, view, body length) and body in hex.

@@ -39,6 +39,7 @@ std::vector<std::uint16_t> any_weights(Prng& random) {
 ha::NodeRecord any_record(Prng& random) {
   return {.drained = random.chance(500),
           .grace = random.chance(500),
+          .retiring = random.chance(500),
           .weights = any_weights(random),
           .incarnation = random.next(),
           .config_hash = random.next(),
@@ -95,6 +96,8 @@ void fill(Prng& random, ha::Suspect& body) { body = {.node = any_node(random), .
 void fill(Prng& random, ha::GraceOver& body) { body.node = any_node(random); }
 
 void fill(Prng&, ha::Leaving&) {}
+
+void fill(Prng&, ha::Retiring&) {}
 
 void fill(Prng& random, ha::SetDrained& body) { body = {.node = any_node(random), .drained = random.chance(500)}; }
 
