@@ -75,6 +75,11 @@ bool IpAddress::is_loopback() const {
   return bytes_ == loopback;
 }
 
+bool IpAddress::is_ipv4_mapped() const {
+  constexpr std::array<std::uint8_t, 12> prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return family_ == IpFamily::v6 && std::equal(prefix.begin(), prefix.end(), bytes_.begin());
+}
+
 bool IpAddress::is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
 
 std::string IpAddress::to_string() const {

@@ -47,6 +47,7 @@ class IpAddress {
   bool is_multicast() const;
   bool is_loopback() const;
   bool is_unspecified() const;
+  bool is_ipv4_mapped() const;  // ::ffff:192.0.2.1, an IPv4 address in IPv6's clothes: never in a packet
   std::string to_string() const;
   auto operator<=>(const IpAddress&) const = default;
 

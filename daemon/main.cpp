@@ -84,8 +84,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     return carry_out(options);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kEnded : kUsage;
+    return fail(kUsage, std::string(error.what()) + " (relaisd --help shows what there is)");
   } catch (const std::exception& error) {
     return fail(kFailed, std::string("unexpected: ") + error.what());
   }

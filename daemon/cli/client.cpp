@@ -19,15 +19,25 @@ Error refusal(const Reply& reply) {
           .code = code == 0 ? EPROTO : code};
 }
 
+Error no_proper_answer(const std::string& why) {
+  return {.what = "what listens there gives no proper answer: " + why,
+          .way_out = "name relaisd's socket with --socket; if it is relaisd's, compare `relais version`",
+          .code = EPROTO};
+}
+
+// Absent fields have defaults, so that releases can differ; these are in every release's answer.
+bool is_whole(const control::Status& status) { return !status.version.empty() && !status.nodes.empty(); }
+bool is_whole(const control::Who& who) { return !who.address.empty(); }
+bool is_whole(const control::Version& version) { return !version.version.empty(); }
+bool is_whole(const control::EventList&) { return true; }
+bool is_whole(const control::ReceiptList&) { return true; }
+
 template <class T>
 Result<Answer<T>> decode(Result<std::string> body, Result<T> (*parse)(std::string_view)) {
   if (!body) return std::move(body).error();
   Result<T> value = parse(*body);
-  if (!value) {
-    Error error = std::move(value).error().with_context("relaisd gives no proper answer");
-    error.code = EPROTO;
-    return error;
-  }
+  if (!value) return no_proper_answer(value.error().what);
+  if (!is_whole(*value)) return no_proper_answer("it lacks what every relaisd says");
   return Answer<T>{std::move(*value), std::move(*body)};
 }
 

@@ -88,10 +88,14 @@ ExitCode run_doctor(const Session& session, const RunDoctor& command) {
       if (known.self) node = known.name;
     }
   }
+  const bool may_ask = answer || exit_code_of(answer.error()) != ExitCode::not_permitted;
   const auto cluster = config::load(command.config_file);
   doctor::Facts facts = doctor::collect_facts({.config = doctor::facts_of(cluster, command.config_file, node),
-                                               .relaisd_pid = doctor::find_listener(session.socket)});
-  if (!answer) facts.unseen.push_back("relaisd's own view: " + answer.error().what);
+                                               .relaisd_pid = doctor::find_listener(session.socket),
+                                               .may_ask_relaisd = may_ask});
+  if (!answer) {
+    facts.unseen.push_back("relaisd's own view: " + answer.error().what + (may_ask ? "" : " (run doctor as root)"));
+  }
   const doctor::Findings findings = doctor::diagnose(facts, status);
   print_line(session, is_json(session) ? findings_json(findings, facts.unseen)
                                        : render_findings(findings, facts.unseen, session.console.style));

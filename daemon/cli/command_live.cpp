@@ -105,8 +105,6 @@ class ProgressPrinter {
   bool line_is_open_ = false;
 };
 
-std::string_view word_of(MoveOrder order) { return order == MoveOrder::drain ? "drain" : "resume"; }
-
 // A script that goes on to stop the node must not take "it keeps everything" for success.
 ExitCode exit_when_done(const Session& session, MoveOrder order, const Progress& progress) {
   if (order != MoveOrder::drain || progress.buckets_left == 0) return ExitCode::ok;
@@ -141,7 +139,7 @@ ExitCode wait_until_done(const Session& session, const MoveNode& command) {
   }
   printer.end_line();
   return report(session.console,
-                {.what = "the time is up and the " + std::string(word_of(command.order)) + " is not finished",
+                {.what = "the time is up and the " + std::string(to_string(command.order)) + " is not finished",
                  .way_out = "the order stays in force; relais watch shows the rest"},
                 ExitCode::failed);
 }
@@ -186,9 +184,10 @@ ExitCode move_node(const Session& session, const MoveNode& command) {
   if (!ordered) return report_from_relaisd(session, ordered.error());
   if (command.wait == Wait::until_done) return wait_until_done(session, command);
   if (session.console.output == Output::json) {
-    print_line(session, progress_json(command.order, {.node = command.node}));
+    print_line(session, ordered_json(command));
   } else {
-    print_line(session, command.node + ": " + std::string(word_of(command.order)) + " ordered; relais watch shows it");
+    print_line(session, command.node + ": " + std::string(to_string(command.order)) +
+                            " ordered; relais watch shows it");
   }
   return ExitCode::ok;
 }

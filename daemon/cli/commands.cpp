@@ -98,7 +98,7 @@ ExitCode change_weight(const Session& session, const ChangeWeight& command) {
   const auto done = session.client.send_order(OrderTarget::weight, order);
   if (!done) return report_from_relaisd(session, done.error());
   if (session.console.output == Output::json) {
-    print_line(session, control::to_json(order));
+    print_line(session, weight_json(command));
   } else {
     print_line(session, command.node + ": weight " + std::to_string(command.weight) + " for " +
                             (command.vip ? "VIP " + *command.vip : "all VIPs") +

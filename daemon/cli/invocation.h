@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace relais::cli {
@@ -17,6 +18,8 @@ enum class ColorChoice : std::uint8_t { automatic, always, never };
 enum class Wait : std::uint8_t { until_done, no };
 enum class Follow : std::uint8_t { no, yes };
 enum class MoveOrder : std::uint8_t { drain, resume };
+
+constexpr std::string_view to_string(MoveOrder order) { return order == MoveOrder::drain ? "drain" : "resume"; }
 
 struct GlobalOptions {
   std::string socket;

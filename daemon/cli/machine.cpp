@@ -17,11 +17,20 @@ std::string error_json(const Error& error) { return to_line({{"error", error.wha
 
 std::string progress_json(MoveOrder order, const Progress& progress) {
   return to_line({{"node", progress.node},
-                  {"order", order == MoveOrder::drain ? "drain" : "resume"},
+                  {"order", std::string(to_string(order))},
                   {"buckets_left", progress.buckets_left},
                   {"connections_left", progress.connections_left},
                   {"done", progress.done},
                   {"note", progress.note}});
+}
+
+std::string ordered_json(const MoveNode& command) {
+  return to_line({{"node", command.node}, {"order", std::string(to_string(command.order))}, {"done", false}});
+}
+
+std::string weight_json(const ChangeWeight& command) {
+  return to_line(
+      {{"node", command.node}, {"vip", command.vip ? Json(*command.vip) : Json(nullptr)}, {"weight", command.weight}});
 }
 
 std::string config_check_json(const std::string& file, const config::Errors& errors) {

@@ -16,6 +16,10 @@ namespace relais::cli {
 std::string error_json(const Error& error);
 // {"node", "order", "buckets_left", "connections_left", "done", "note"}
 std::string progress_json(MoveOrder order, const Progress& progress);
+// {"node", "order", "done"}: what --no-wait can say
+std::string ordered_json(const MoveNode& command);
+// {"node", "vip": text or null, "weight"}
+std::string weight_json(const ChangeWeight& command);
 // {"file", "valid", "errors": [{"line", "column", "what", "way_out"}]}
 std::string config_check_json(const std::string& file, const config::Errors& errors);
 // {"findings": [{"severity", "what", "why", "fix"}], "not_looked_at": [text]}

@@ -10,6 +10,12 @@ namespace {
 
 using control::Status;
 
+const control::NodeStatus* find_node(const Status& status, std::uint32_t id) {
+  const auto found =
+      std::find_if(status.nodes.begin(), status.nodes.end(), [&](const auto& known) { return known.id == id; });
+  return found == status.nodes.end() ? nullptr : &*found;
+}
+
 std::string heading(std::string_view text, const Style& style) {
   return "\n" + painted(Paint::strong, text, style) + "\n";
 }
@@ -62,12 +68,12 @@ std::string render_summary(const Status& status, const Style& style) {
 
 Paint state_paint(const control::NodeStatus& node) {
   if (!node.in_ring) return node.drained ? Paint::warning : Paint::bad;
-  return node.member && !node.drained ? Paint::good : Paint::warning;
+  return node.member && !node.drained && !node.stopping ? Paint::good : Paint::warning;
 }
 
 std::string heard_text(const control::NodeStatus& node) {
   if (node.self) return "this node";
-  return node.heard_ms_ago < 0 ? "never" : std::to_string(node.heard_ms_ago) + " ms ago";
+  return node.heard_ms_ago < 0 ? "-" : std::to_string(node.heard_ms_ago) + " ms ago";
 }
 
 std::string render_nodes(const Status& status, const Style& style) {
@@ -141,6 +147,27 @@ std::string unowned_line(const control::VipStatus& vip, const Style& style) {
          painted(Paint::bad, counted(unowned, "bucket") + " without owner: nobody answers those clients", style) + "\n";
 }
 
+// Why shares are not in proportion to the weights.
+std::string weights_line(const Status& status, const control::VipStatus& vip) {
+  bool any_member = false;
+  bool any_weight = false;
+  for (const control::ShareStatus& share : vip.shares) {
+    const control::NodeStatus* node = find_node(status, share.node);
+    if (node == nullptr || !node->member) continue;
+    if (share.weight > 0 && !node->drained && !node->stopping) return {};
+    any_member = true;
+    any_weight = any_weight || (share.weight > 0 && !node->stopping);
+  }
+  if (!any_member) return {};
+  return any_weight ? "  all nodes with a weight are drained: they serve nevertheless, better than nobody\n"
+                    : "  no node has a weight: all share alike, better than nobody\n";
+}
+
+std::string last_known_line(const Status& status, const Style& style) {
+  if (status.role == "member") return {};
+  return "  " + painted(Paint::warning, "last known; what the other nodes do now is not known here", style) + "\n";
+}
+
 std::string local_states_line(const control::VipStatus& vip) {
   std::map<std::string, std::size_t> counts;
   for (const std::string& state : vip.local_states) ++counts[state];
@@ -153,7 +180,8 @@ std::string local_states_line(const control::VipStatus& vip) {
 
 std::string render_vip(const Status& status, const control::VipStatus& vip, const Style& style) {
   return heading("VIP " + printable(vip.name) + " " + printable(vip.address) + " at " + printable(vip.mac), style) +
-         render_shares(status, vip, style) + unowned_line(vip, style) + local_states_line(vip) + render_map(vip, style);
+         last_known_line(status, style) + render_shares(status, vip, style) + weights_line(status, vip) +
+         unowned_line(vip, style) + local_states_line(vip) + render_map(vip, style);
 }
 
 bool has_marks(const Status& status) {
@@ -172,15 +200,15 @@ std::string map_cell(const control::BucketStatus& bucket, const Style& style) {
 
 std::string node_name(const Status& status, std::uint32_t node) {
   if (node == 0) return "nobody";
-  const auto found =
-      std::find_if(status.nodes.begin(), status.nodes.end(), [&](const auto& known) { return known.id == node; });
-  return found == status.nodes.end() ? "node " + std::to_string(node) : found->name;
+  const control::NodeStatus* found = find_node(status, node);
+  return found == nullptr ? "node " + std::to_string(node) : found->name;
 }
 
 std::string node_state(const control::NodeStatus& node) {
   const std::string drained = node.drained ? ", drained" : "";
   if (!node.in_ring) return (node.grace ? "grace" : "gone") + drained;
   if (!node.member) return "joining" + drained;
+  if (node.stopping) return "stopping" + drained;
   return node.drained ? "drained" : "member";
 }
 

@@ -45,17 +45,11 @@ bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c
 
 bool is_printable(char c) { return c >= ' ' && c < 0x7f; }
 
-bool is_ipv4_mapped(const IpAddress& address) {
-  const auto bytes = address.bytes();
-  return bytes.size() == 16 && std::ranges::all_of(bytes.first(10), [](std::uint8_t byte) { return byte == 0; }) &&
-         bytes[10] == 0xff && bytes[11] == 0xff;
-}
-
 // 0.0.0.0/8 ("this network"), 240.0.0.0/4 (reserved, with the broadcast address), fe80::/10 (needs a zone).
 bool is_special(const IpAddress& address) {
   const auto bytes = address.bytes();
   if (address.family() == IpFamily::v4) return bytes[0] == 0 || bytes[0] >= 240;
-  return (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) || is_ipv4_mapped(address);
+  return (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) || address.is_ipv4_mapped();
 }
 
 // Why switches or hosts would not treat this multicast MAC as plain multicast; null if they do.
@@ -78,7 +72,7 @@ std::string_view closest(std::string_view word, std::span<const std::string_view
   std::size_t best_distance = 3;
   for (const std::string_view candidate : candidates) {
     const std::size_t letters = distance(word, candidate);
-    if (letters < best_distance && letters < candidate.size()) {
+    if (letters < best_distance && 2 * letters <= candidate.size()) {  // more than half is right
       best = candidate;
       best_distance = letters;
     }

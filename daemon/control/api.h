@@ -17,10 +17,11 @@ struct NodeStatus {
   bool in_ring = false;  // its relaisd is in the view of the node that answers
   bool member = false;   // has the cluster state, may own buckets
   bool drained = false;
+  bool stopping = false;           // its relaisd was asked to stop and hands over
   bool grace = false;              // its daemon died, it may come back to its connections
   bool config_differs = false;     // its configuration is not ours
   std::uint32_t connections = 0;   // TCP connections on VIPs that it last reported
-  std::int64_t heard_ms_ago = -1;  // last heartbeat; -1: never
+  std::int64_t heard_ms_ago = -1;  // last heartbeat; -1: none since both are members
   bool operator==(const NodeStatus&) const = default;
 };
 
@@ -34,7 +35,7 @@ struct BucketStatus {
 
 struct ShareStatus {
   std::uint32_t node = 0;
-  std::uint16_t weight = 0;
+  std::uint16_t weight = 0;  // as configured or ordered, also while the node is drained or away
   std::uint16_t buckets = 0;
   std::uint16_t leftover_buckets = 0;
   bool operator==(const ShareStatus&) const = default;

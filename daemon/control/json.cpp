@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <limits>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -24,6 +25,7 @@ void fields_of(Is<NodeStatus> auto& node, auto& visit) {
   visit("in_ring", node.in_ring);
   visit("member", node.member);
   visit("drained", node.drained);
+  visit("stopping", node.stopping);
   visit("grace", node.grace);
   visit("config_differs", node.config_differs);
   visit("connections", node.connections);
@@ -298,6 +300,21 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+// The tree, or nothing if the text is no JSON. A name that an object has twice goes to `twice`: readers disagree on
+// which of the two counts.
+Json parse_tree(std::string_view text, std::optional<std::string>& twice) {
+  std::vector<std::set<std::string>> names;
+  const auto look = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second && !twice) {
+      twice = parsed.get<std::string>();
+    }
+    return true;
+  };
+  return Json::parse(text, look, false);
+}
+
 template <class T>
 Result<T> parse(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
@@ -306,10 +323,12 @@ Result<T> parse(std::string_view text) {
   if (is_too_deep(text)) {
     return Error{.what = "the JSON text nests deeper than " + std::to_string(kMaxJsonDepth) + " levels", .way_out = {}};
   }
-  const Json json = Json::parse(text, nullptr, false);
+  std::optional<std::string> twice;
+  const Json json = parse_tree(text, twice);
   if (json.is_discarded()) {
     return Error{.what = "the text is not JSON", .way_out = "send one JSON object, as in docs/control-api.md"};
   }
+  if (twice) return Error{.what = *twice + " is there twice", .way_out = "leave one of them out"};
   T value;
   std::optional<Error> error;
   Reader(json, "", error).read(json, "", value);

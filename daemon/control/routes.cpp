@@ -43,12 +43,24 @@ std::optional<std::uint64_t> number_in_query(const Request& request, const std::
 
 Response answer_status(Backend& backend, const Request&) { return json_response(to_json(backend.status())); }
 
+// Null if packets can come from there.
+const char* why_no_client(const IpAddress& address) {
+  return address.is_multicast()     ? "a multicast address"
+         : address.is_unspecified() ? "the unspecified address"
+         : address.is_loopback()    ? "a loopback address"
+         : address.is_ipv4_mapped() ? "an IPv4 address written as IPv6"
+                                    : nullptr;
+}
+
 Response answer_who(Backend& backend, const Request& request) {
   constexpr const char* kWayOut = "ask for a client's address: /v1/who?address=203.0.113.7";
   const auto found = request.query.find("address");
   if (found == request.query.end()) return failure(400, "the parameter address is missing", kWayOut);
   const Result<IpAddress> client = IpAddress::parse(found->second);
   if (!client) return failure(400, client.error().what, kWayOut);
+  if (const char* why = why_no_client(*client)) {
+    return failure(400, client->to_string() + " is " + why + ": no packet comes from there", kWayOut);
+  }
   return json_response(to_json(backend.who(*client)));
 }
 

@@ -82,6 +82,7 @@ Facts collect_facts(const Inquiry& inquiry) {
   Facts facts;
   facts.config = inquiry.config;
   facts.relaisd_pid = inquiry.relaisd_pid;
+  facts.may_ask_relaisd = inquiry.may_ask_relaisd;
   if (inquiry.relaisd_pid) facts.same_network_namespace = is_same_namespace(facts, *inquiry.relaisd_pid);
   collect_kernel(facts);
   collect_corosync(facts);

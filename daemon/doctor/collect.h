@@ -14,6 +14,7 @@ namespace relais::doctor {
 struct Inquiry {
   ConfigFacts config;                       // facts_of() the configuration
   std::optional<std::int32_t> relaisd_pid;  // the process behind the control socket
+  bool may_ask_relaisd = true;
 };
 
 // What a configuration says of this machine. `node` is the name that relaisd says it has; without it the host's name

@@ -112,6 +112,7 @@ void diagnose_relaisd(const Facts& facts, const std::optional<Status>& status, F
                         "what is said of interfaces here is not about relaisd's",
                         "nsenter --net=/proc/" + pid + "/ns/net relais doctor"});
   }
+  if (!status && !facts.may_ask_relaisd) return;  // listed as not looked at
   if (!status) {
     findings.push_back({Severity::warning, "relaisd does not run here, or does not answer", "this node serves nobody",
                         "systemctl start relaisd; or name its socket with --socket"});

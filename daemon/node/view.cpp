@@ -39,6 +39,7 @@ control::NodeStatus make_node(const ha::State& state, const config::Node& node, 
   const auto record = state.cluster.nodes.find(node.id);
   if (record == state.cluster.nodes.end()) return status;
   status.drained = record->second.drained;
+  status.stopping = record->second.retiring;
   status.grace = record->second.grace;
   status.config_differs = status.member && record->second.config_hash != state.settings.config_hash;
   status.connections = is_self ? total_flows(state) : record->second.connections;
@@ -47,10 +48,10 @@ control::NodeStatus make_node(const ha::State& state, const config::Node& node, 
 
 std::vector<control::ShareStatus> make_shares(const ha::State& state, const config::Cluster& config, VipId vip) {
   std::vector<control::ShareStatus> shares;
-  const auto weights = ha::effective_weights(state.cluster, vip);
   for (const config::Node& node : config.nodes) {
     control::ShareStatus share{.node = node.id.value()};
-    if (const auto weight = weights.find(node.id); weight != weights.end()) share.weight = weight->second;
+    if (const auto record = state.cluster.nodes.find(node.id); record != state.cluster.nodes.end())
+      share.weight = ha::ordered_weight(record->second, vip);
     for (const ha::Bucket& bucket : state.cluster.vips[vip.value()]) {
       if (bucket.owner == node.id) ++share.buckets;
       if (bucket.leftovers.contains(node.id)) ++share.leftover_buckets;

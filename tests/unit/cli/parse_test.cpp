@@ -81,6 +81,7 @@ TEST(CommandLine, that_is_wrong_is_answered_with_the_word_and_the_way_out) {
   const std::vector<Row> rows = {
       {"statsu", "unknown command 'statsu'", "did you mean status?"},
       {"xyzzyx", "unknown command 'xyzzyx'", "relais --help"},
+      {"foo", "unknown command 'foo'", "relais --help"},
       {"--json", "no command is given", "relais --help"},
       {"config frob", "unknown command 'config frob'", "relais config --help"},
       {"config chek", "unknown command 'config chek'", "did you mean check?"},

@@ -66,6 +66,20 @@ TEST(Status, names_every_node_by_a_symbol_of_its_own) {
   EXPECT_EQ(node_symbol(64), '?');
 }
 
+TEST(Status, says_why_shares_do_not_follow_the_weights) {
+  control::Status status = calm_cluster();
+  const auto says = [&](const char* text) { return render_status(status, kPlain).find(text) != std::string::npos; };
+  for (auto& share : status.vips[0].shares) share.weight = 0;
+  EXPECT_TRUE(says("no node has a weight: all share alike"));
+  status.vips[0].shares[1].weight = 5;
+  EXPECT_FALSE(says("all share alike"));
+  status.nodes[1].drained = true;
+  EXPECT_TRUE(says("all nodes with a weight are drained"));
+  status.nodes[1].stopping = true;
+  EXPECT_TRUE(says("all share alike")) << "who is stopping gets nothing more";
+  EXPECT_TRUE(says("stopping, drained"));
+}
+
 TEST(Who, names_owner_standby_and_reason) {
   const control::Who who{.address = "203.0.113.7",
                          .bucket = 137,

@@ -62,7 +62,7 @@ inline control::Status busy_cluster() {
     if (buckets[i].owner == 3 && i >= 128) buckets[i] = {.owner = 1, .standby = 3, .leftovers = {3}};
   }
   status.vips[0].shares[0].buckets = 129;
-  status.vips[0].shares[2] = {.node = 3, .weight = 0, .buckets = 42, .leftover_buckets = 43};
+  status.vips[0].shares[2] = {.node = 3, .weight = 1, .buckets = 42, .leftover_buckets = 43};
   status.data_plane = {.mode = "xdp-generic", .why = "the driver of eth0 refuses native XDP", .interface = "eth0"};
   return status;
 }

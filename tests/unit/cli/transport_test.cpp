@@ -163,7 +163,7 @@ TEST(Client, passes_relaisds_no_on_with_its_way_out) {
 
 TEST(Client, takes_no_nonsense_for_a_status) {
   for (const std::string body :
-       {"", "{", "[]", "nonsense", "{\"self\":\"n1\"}", "{\"vips\":[{\"buckets\":[{\"owner\":-1}]}]}"}) {
+       {"", "{", "[]", "{}", "nonsense", "{\"self\":\"n1\"}", "{\"vips\":[{\"buckets\":[{\"owner\":-1}]}]}"}) {
     FakeRelaisd relaisd([&](const std::string&) { return FakeRelaisd::http(body); });
     const auto status = Client(relaisd.path()).status();
     ASSERT_FALSE(status) << body;

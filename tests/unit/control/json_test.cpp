@@ -71,6 +71,7 @@ TEST(Json, an_error_names_the_field_and_what_was_found) {
        "data_plane.verdicts.pass: expected an integer from 0 to 18446744073709551615, found a value of type string"},
       {R"([])", "the text: expected an object, found a value of type array"},
       {R"({"cluster":7,"quorate":7})", "cluster: expected a string, found 7"},
+      {R"({"cluster":"a","nodes":[{"id":1,"id":2}]})", "id is there twice"},
       {"", "the text is not JSON"},
       {R"({"cluster":"a"} trailing)", "the text is not JSON"},
       {"{\"cluster\":\"\xff\"}", "the text is not JSON"},

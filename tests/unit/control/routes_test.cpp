@@ -69,6 +69,14 @@ TEST_F(Routes, who_without_an_address_says_how_to_ask) {
   EXPECT_NE(way_out_of(get("/v1/who?address=")).find("/v1/who?address=203.0.113.7"), std::string::npos);
 }
 
+TEST_F(Routes, who_answers_for_addresses_that_a_client_can_have) {
+  for (const char* text : {"0.0.0.0", "::", "224.0.0.1", "ff02::1", "127.0.0.1", "::1", "::ffff:203.0.113.7"}) {
+    const Response response = get(std::string("/v1/who?address=") + text);
+    EXPECT_EQ(response.status, 400U) << text;
+    EXPECT_NE(error_of(response).find("no packet comes from there"), std::string::npos) << text;
+  }
+}
+
 TEST_F(Routes, events_that_are_there_are_given_at_once) {
   backend_.log.add(sample_event());
   backend_.log.add(sample_event());

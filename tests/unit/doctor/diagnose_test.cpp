@@ -369,6 +369,12 @@ TEST(Doctor, does_not_ask_for_vips_while_relaisd_does_not_run) {
   EXPECT_EQ(findings[0].what, "relaisd does not run here, or does not answer");
 }
 
+TEST(Doctor, does_not_take_a_relaisd_that_it_may_not_ask_for_dead) {
+  Facts facts = healthy_machine();
+  facts.may_ask_relaisd = false;
+  EXPECT_EQ(diagnose(facts, std::nullopt).size(), 0U);
+}
+
 TEST(Doctor, names_errors_first) {
   Facts facts = healthy_machine();
   facts.kernel.bpf_jit = false;
