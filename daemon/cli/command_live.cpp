@@ -186,8 +186,8 @@ ExitCode move_node(const Session& session, const MoveNode& command) {
   if (session.console.output == Output::json) {
     print_line(session, ordered_json(command));
   } else {
-    print_line(session, command.node + ": " + std::string(to_string(command.order)) +
-                            " ordered; relais watch shows it");
+    print_line(session,
+               command.node + ": " + std::string(to_string(command.order)) + " ordered; relais watch shows it");
   }
   return ExitCode::ok;
 }

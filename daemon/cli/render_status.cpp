@@ -68,7 +68,7 @@ std::string render_summary(const Status& status, const Style& style) {
 
 Paint state_paint(const control::NodeStatus& node) {
   if (!node.in_ring) return node.drained ? Paint::warning : Paint::bad;
-  return node.member && !node.drained && !node.stopping ? Paint::good : Paint::warning;
+  return node.member && !node.drained && !node.retiring ? Paint::good : Paint::warning;
 }
 
 std::string heard_text(const control::NodeStatus& node) {
@@ -154,9 +154,9 @@ std::string weights_line(const Status& status, const control::VipStatus& vip) {
   for (const control::ShareStatus& share : vip.shares) {
     const control::NodeStatus* node = find_node(status, share.node);
     if (node == nullptr || !node->member) continue;
-    if (share.weight > 0 && !node->drained && !node->stopping) return {};
+    if (share.weight > 0 && !node->drained && !node->retiring) return {};
     any_member = true;
-    any_weight = any_weight || (share.weight > 0 && !node->stopping);
+    any_weight = any_weight || (share.weight > 0 && !node->retiring);
   }
   if (!any_member) return {};
   return any_weight ? "  all nodes with a weight are drained: they serve nevertheless, better than nobody\n"
@@ -208,7 +208,7 @@ std::string node_state(const control::NodeStatus& node) {
   const std::string drained = node.drained ? ", drained" : "";
   if (!node.in_ring) return (node.grace ? "grace" : "gone") + drained;
   if (!node.member) return "joining" + drained;
-  if (node.stopping) return "stopping" + drained;
+  if (node.retiring) return "retiring" + drained;
   return node.drained ? "drained" : "member";
 }
 

@@ -17,7 +17,7 @@ struct NodeStatus {
   bool in_ring = false;  // its relaisd is in the view of the node that answers
   bool member = false;   // has the cluster state, may own buckets
   bool drained = false;
-  bool stopping = false;           // its relaisd was asked to stop and hands over
+  bool retiring = false;           // its relaisd was asked to stop and hands over
   bool grace = false;              // its daemon died, it may come back to its connections
   bool config_differs = false;     // its configuration is not ours
   std::uint32_t connections = 0;   // TCP connections on VIPs that it last reported

@@ -25,7 +25,7 @@ void fields_of(Is<NodeStatus> auto& node, auto& visit) {
   visit("in_ring", node.in_ring);
   visit("member", node.member);
   visit("drained", node.drained);
-  visit("stopping", node.stopping);
+  visit("retiring", node.retiring);
   visit("grace", node.grace);
   visit("config_differs", node.config_differs);
   visit("connections", node.connections);

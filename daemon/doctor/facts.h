@@ -113,7 +113,7 @@ struct Facts {
   ConfigFacts config;
   std::optional<bool> same_network_namespace;  // as relaisd; empty if it does not run
   std::optional<std::int32_t> relaisd_pid;
-  bool may_ask_relaisd = true;  // false: its control socket refuses this user
+  bool may_ask_relaisd = true;      // false: its control socket refuses this user
   std::vector<std::string> unseen;  // "capabilities of relaisd: /proc/71/status: Permission denied"
 };
 

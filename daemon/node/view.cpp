@@ -39,7 +39,7 @@ control::NodeStatus make_node(const ha::State& state, const config::Node& node, 
   const auto record = state.cluster.nodes.find(node.id);
   if (record == state.cluster.nodes.end()) return status;
   status.drained = record->second.drained;
-  status.stopping = record->second.retiring;
+  status.retiring = record->second.retiring;
   status.grace = record->second.grace;
   status.config_differs = status.member && record->second.config_hash != state.settings.config_hash;
   status.connections = is_self ? total_flows(state) : record->second.connections;

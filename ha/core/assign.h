@@ -29,7 +29,7 @@ Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, st
 // What a node was given for a VIP, whether it is in service or not.
 std::uint16_t ordered_weight(const NodeRecord& record, VipId vip);
 
-// The weights that count for a VIP: of members only; who is stopping has none, and drained nodes have none, unless all
+// The weights that count for a VIP: of members only; who is retiring has none, and drained nodes have none, unless all
 // members are drained. If nobody has one, all have 1.
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
 

@@ -375,7 +375,7 @@ void Machine::apply_retiring(NodeId from) {
   if (!cluster().members.contains(from) || cluster().nodes.at(from).retiring) return;
   cluster().nodes.at(from).retiring = true;
   advance_epoch();
-  report(Severity::info, "stopping", from, name(from) + " is asked to stop: the others take its share over");
+  report(Severity::info, "retiring", from, name(from) + " was asked to stop: the others take its share over");
   apply_plan(Cause::left);
 }
 

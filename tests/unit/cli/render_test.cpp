@@ -75,9 +75,9 @@ TEST(Status, says_why_shares_do_not_follow_the_weights) {
   EXPECT_FALSE(says("all share alike"));
   status.nodes[1].drained = true;
   EXPECT_TRUE(says("all nodes with a weight are drained"));
-  status.nodes[1].stopping = true;
-  EXPECT_TRUE(says("all share alike")) << "who is stopping gets nothing more";
-  EXPECT_TRUE(says("stopping, drained"));
+  status.nodes[1].retiring = true;
+  EXPECT_TRUE(says("all share alike")) << "who is retiring gets nothing more";
+  EXPECT_TRUE(says("retiring, drained"));
 }
 
 TEST(Who, names_owner_standby_and_reason) {
