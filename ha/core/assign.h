@@ -29,11 +29,11 @@ Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, st
 // What a node was given for a VIP, whether it is in service or not.
 std::uint16_t ordered_weight(const NodeRecord& record, VipId vip);
 
-// The weights that count for a VIP: of members only; who is retiring has none, and drained nodes have none, unless all
-// members are drained. If nobody has one, all have 1.
+// The weights that count for a VIP: of members only; who is retiring or drained has none. If that leaves nobody, those
+// who are drained count; if still nobody has a weight, all have 1 but who is retiring.
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
 
-// True if no other member could take this one's buckets of some VIP, were it drained.
+// True if there are buckets of this member that no other one could take, were it drained.
 bool is_last_in_service(const Cluster& cluster, NodeId node);
 
 }  // namespace relais::ha

@@ -135,22 +135,23 @@ std::uint16_t ordered_weight(const NodeRecord& record, VipId vip) {
 
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip) {
   std::map<NodeId, std::uint16_t> weights;
-  std::map<NodeId, std::uint16_t> undrained;
-  bool any = false;
-  for (const NodeId node : cluster.members) {
-    const NodeRecord& record = cluster.nodes.at(node);
-    const std::uint16_t weight = record.retiring ? std::uint16_t{0} : ordered_weight(record, vip);
-    weights[node] = record.drained ? std::uint16_t{0} : weight;
-    undrained[node] = weight;
-    any = any || weights[node] > 0;
-  }
-  if (any) return weights;
-  // All drained, or nobody left that has a weight: serving is better than an outage.
-  const bool any_undrained = std::ranges::any_of(undrained, [](const auto& entry) { return entry.second > 0; });
-  if (!any_undrained) {
-    for (auto& [node, weight] : undrained) weight = 1;
-  }
-  return undrained;
+  const auto any_by = [&](const auto& weight_of) {
+    for (const NodeId node : cluster.members) weights[node] = weight_of(cluster.nodes.at(node));
+    return std::ranges::any_of(weights, [](const auto& entry) { return entry.second > 0; });
+  };
+  constexpr std::uint16_t kNone = 0;
+  constexpr std::uint16_t kAlike = 1;
+  // In service. If that is nobody: serving is better than an outage.
+  const auto in_service = [&](const NodeRecord& record) {
+    return record.retiring || record.drained ? kNone : ordered_weight(record, vip);
+  };
+  const auto drained_too = [&](const NodeRecord& record) {
+    return record.retiring ? kNone : ordered_weight(record, vip);
+  };
+  const auto alike = [](const NodeRecord& record) { return record.retiring ? kNone : kAlike; };
+  if (any_by(in_service) || any_by(drained_too) || any_by(alike)) return weights;
+  any_by([](const NodeRecord&) { return kAlike; });
+  return weights;
 }
 
 bool is_last_in_service(const Cluster& cluster, NodeId node) {
@@ -159,7 +160,11 @@ bool is_last_in_service(const Cluster& cluster, NodeId node) {
     return other != node && !record.drained && !record.retiring &&
            ordered_weight(record, VipId(static_cast<std::uint8_t>(vip))) > 0;
   };
+  const auto owns_some = [&](const BucketTable& table) {
+    return std::ranges::any_of(table, [&](const Bucket& bucket) { return bucket.owner == node; });
+  };
   for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
+    if (!owns_some(cluster.vips[vip])) continue;
     if (std::ranges::none_of(cluster.members, [&](NodeId other) { return could_take(other, vip); })) return true;
   }
   return false;

@@ -61,10 +61,16 @@ std::uint32_t Machine::flows_of_move(Epoch epoch) const {
   return flows;
 }
 
-void Machine::strip_leftovers(NodeId node) {
+// Whether there was any.
+bool Machine::strip_leftovers(NodeId node) {
+  bool any = false;
   for (BucketTable& table : cluster().vips) {
-    for (Bucket& bucket : table) bucket.leftovers.erase(node);
+    for (Bucket& bucket : table) {
+      any = any || bucket.leftovers.contains(node);
+      bucket.leftovers.erase(node);
+    }
   }
+  return any;
 }
 
 // The connections that a node brings with it when it becomes a member.
@@ -91,11 +97,11 @@ void Machine::apply_grace_over(const GraceOver& over) {
   const auto record = cluster().nodes.find(over.node);
   if (record == cluster().nodes.end() || !record->second.grace || cluster().members.contains(over.node)) return;
   record->second.grace = false;
-  strip_leftovers(over.node);
+  const bool had_some = strip_leftovers(over.node);
   advance_epoch();
   state.grace_until.erase(over.node);
-  report(Severity::warning, "grace-over", over.node,
-         name(over.node) + " did not come back in time: its connections are given up");
+  report(had_some ? Severity::warning : Severity::info, "grace-over", over.node,
+         name(over.node) + " did not come back in time" + (had_some ? ": connections that it had are given up" : ""));
 }
 
 void Machine::end_graces() {

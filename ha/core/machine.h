@@ -104,7 +104,7 @@ struct Machine {
   void on_flows(const FlowsCounted& counted);
   std::uint32_t flows_of_move(Epoch epoch) const;
   void apply_leftovers(NodeId node, const Hello& hello);
-  void strip_leftovers(NodeId node);
+  bool strip_leftovers(NodeId node);
   void apply_cleared(NodeId from, const Cleared& cleared);
   void apply_grace_over(const GraceOver& over);
   void end_graces();

@@ -10,8 +10,8 @@ namespace relais::ha {
 
 namespace {
 
-constexpr Duration kRetireStep =
-    std::chrono::seconds(1);  // time for a message to come back, and for connections to end
+constexpr Duration kRetiringTime = std::chrono::seconds(5);  // for the share to move and connections to end
+constexpr Duration kLeavingTime = std::chrono::seconds(1);   // for the last message to come back
 
 Cause cause_of_leaving(const ViewChanged& view, NodeId node) {
   for (const ViewChanged::Left& left : view.left) {
@@ -198,7 +198,7 @@ void Machine::on_hello(NodeId from, const Hello& hello) {
   if (is_news && hello.config_hash != state.settings.config_hash) {
     report(Severity::warning, "config-differs", from,
            name(from) + " has another configuration than " + name(self()) +
-               ": compare `relais config print` on both and restart relaisd on the wrong one");
+               ": compare `relais config print --running` on both; `relais config check` says what a restart changes");
   }
   if (from != self()) return;
   if (is_member()) {  // a repeated hello that crossed its answer: the others start over with us
@@ -385,7 +385,7 @@ void Machine::start_retiring() {
   const bool has_heirs = is_member() && cluster().members.size() > 1;
   if (!has_heirs) return leave();
   if (state.retire_until != Instant{}) return leave();  // asked again: at once
-  state.retire_until = now + 5 * kRetireStep;
+  state.retire_until = now + kRetiringTime;
   multicast(Retiring{});
 }
 
@@ -405,7 +405,7 @@ void Machine::leave() {
   revoke_lease();
   state.stop_at = now;
   if (before != Role::member) return;
-  state.stop_at = now + kRetireStep;
+  state.stop_at = now + kLeavingTime;
   multicast(Leaving{});
 }
 

@@ -90,6 +90,7 @@ State initial_state(Settings settings, Cluster last_known, Instant now) {
   // With another number of VIPs the tables say nothing any more, but who is drained does.
   if (last_known.vips.size() != vips) last_known.vips.assign(vips, BucketTable{});
   if (is_sound(last_known, vips)) state.cluster = std::move(last_known);
+  for (auto& [node, record] : state.cluster.nodes) record.retiring = false;  // the life that retired is over
   state.applied.assign(vips, BucketStates{});
   state.flows.assign(vips, {});
   state.leftover_since.assign(vips, {});

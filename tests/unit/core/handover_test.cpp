@@ -151,6 +151,24 @@ TEST(Stop, leaves_nothing_to_a_node_that_stops_at_the_same_time) {
   EXPECT_TRUE(is_last_in_service(bench.cluster(1), NodeId(1)));
 }
 
+TEST(Stop, hands_over_to_nodes_without_weight_too) {
+  Bench bench = formed();
+  for (const std::uint32_t node : {1U, 2U}) {
+    bench.give(1, Ordered{SetWeight{.node = NodeId(node), .vip = VipId(0), .weight = 0}});
+  }
+  const auto owned = [&] { return bench.count(3, BucketState::serve) + bench.count(3, BucketState::adopt); };
+  ASSERT_EQ(owned(), kBuckets);
+  bench.give(3, StopRequested{});
+  EXPECT_EQ(owned(), 0U);
+  EXPECT_TRUE(bench.is_member(3));
+}
+
+TEST(Stop, is_over_when_the_next_life_begins) {
+  Cluster saved = formed().cluster(1);
+  saved.nodes.at(NodeId(1)).retiring = true;
+  EXPECT_FALSE(initial_state(formed().state(1).settings, saved, Instant{}).cluster.nodes.at(NodeId(1)).retiring);
+}
+
 TEST(Stop, asked_for_twice_does_not_wait_for_connections) {
   Bench bench = formed();
   bench.set_flows(3, bench.first(3, BucketState::serve), 1);
