@@ -44,7 +44,7 @@ int run(const relais::config::Cluster& config, relais::NodeId self) {
   if (node.has_error()) return fail(kFailed, node.error().to_string());
   (*node)->start();
   io.run();
-  return kEnded;
+  return (*node)->exit_code();
 }
 
 int carry_out(const Options& options) {

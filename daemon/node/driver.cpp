@@ -46,7 +46,9 @@ void Driver::work_off() {
     events_.pop_front();
     ha::Step step = ha::step(std::move(state_), event, boot_now());
     state_ = std::move(step.state);
-    for (const ha::Action& action : step.actions) carry_out(action);
+    for (const ha::Action& action : step.actions) {
+      if (phase_ == Phase::working) carry_out(action);
+    }
   }
   if (phase_ == Phase::stopped) return;
   phase_ = Phase::idle;

@@ -55,7 +55,15 @@ Result<void> add_addresses(const config::Cluster& config, const netfilter::Link&
   for (const config::Vip& vip : config.vips) {
     const Result<> filter = netfilter::add_multicast_mac(link.name, vip.mac);
     if (filter.has_error()) return filter.error();
-    const Result<> address = netfilter::add_vip_address(link.index, vip.address);
+    const auto address = netfilter::add_vip_address(link.index, vip.address);
+    if (address.has_error()) return address.error();
+  }
+  return {};
+}
+
+Result<void> remove_addresses(const config::Cluster& config, const netfilter::Link& link) {
+  for (const config::Vip& vip : config.vips) {
+    const Result<> address = netfilter::remove_vip_address(link.index, vip.address);
     if (address.has_error()) return address.error();
   }
   return {};
@@ -99,12 +107,34 @@ Result<netfilter::DataPlane> open_front(const config::Cluster& config, const con
   return data_plane;
 }
 
+FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode) {
+  FrontCheck check;
+  const Result<netfilter::Link> link = find_front(self);
+  if (link.has_error()) {
+    check.trouble = link.error();
+    return check;
+  }
+  const Result<> guarded = netfilter::check_data_plane(pin_directory_of(link->name), link->index, mode);
+  if (guarded.has_error()) {
+    check.unguarded = guarded.error();
+    const Result<void> removed = remove_addresses(config, *link);
+    if (removed.has_error()) check.trouble = removed.error();
+    return check;
+  }
+  for (const config::Vip& vip : config.vips) {
+    const auto address = netfilter::add_vip_address(link->index, vip.address);
+    if (address.has_error()) check.trouble = address.error();
+    if (address.has_value() && *address == netfilter::AddressChange::added) check.put_back.push_back(vip.address);
+  }
+  return check;
+}
+
 Result<void> remove_front(const config::Cluster& config, const config::Node& self) {
   const Result<netfilter::Link> link = netfilter::find_link(self.interface);
   if (link.has_error()) return link.error();
+  const Result<void> addresses = remove_addresses(config, *link);
+  if (addresses.has_error()) return addresses.error();
   for (const config::Vip& vip : config.vips) {
-    const Result<> address = netfilter::remove_vip_address(link->index, vip.address);
-    if (address.has_error()) return address.error();
     const Result<> filter = netfilter::remove_multicast_mac(link->name, vip.mac);
     if (filter.has_error()) return filter.error();
   }

@@ -8,7 +8,9 @@
 #include "daemon/config/cluster.h"
 #include "netfilter/loader/data_plane.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace relais::node {
 
@@ -23,6 +25,16 @@ Result<UniqueFd> lock_front(const config::Node& self);
 // never answers for a VIP unguarded. VIPs of a former configuration are taken off before. Nothing is answered until a
 // lease is set.
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
+
+struct FrontCheck {
+  std::vector<IpAddress> put_back;  // VIPs that somebody had taken off the interface
+  std::optional<Error> unguarded;   // a program is gone: the VIPs were taken off, a new start puts all back
+  std::optional<Error> trouble;     // the interface is down or gone, or an address could not be changed
+};
+
+// Requires the lock. To be called now and then while the data plane, attached in `mode`, serves: sees whether what
+// open_front() put there still is. May take long (the kernel's network lock): not for the thread of the lease.
+FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode);
 
 // Requires the lock. Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In
 // that order.

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/cluster_key.h"
 #include "daemon/config/print.h"
-#include "daemon/node/front.h"
 #include "daemon/node/process.h"
 #include "daemon/node/state_file.h"
 #include "daemon/node/view.h"
@@ -23,6 +22,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kCountInterval{1000};
 constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
+constexpr std::chrono::milliseconds kFrontInterval{1000};
 
 // Members of this group may use the control socket, as root may.
 constexpr std::string_view kGroup = "relais";
@@ -133,8 +133,10 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       key_(parts.key.bucket_hash_key()),
       data_plane_(std::move(parts.data_plane)),
       inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
+      log_(fmt::format("{:016x}", parts.state.settings.incarnation)),
       driver_(io, *this, std::move(parts.state)),
       flow_timer_(io),
+      front_timer_(io),
       signals_(io, SIGTERM, SIGINT),
       worker_(std::make_unique<Worker>(io)),
       file_worker_(std::make_unique<Worker>(io)) {
@@ -158,7 +160,7 @@ void Node::serve_control(control::ControlSocket socket) {
 void Node::open_metrics() {
   if (!config_.metrics_listen) return;
   Result<control::Server> metrics = control::Server::open_metrics(
-      io_, {.listen = config::to_string(*config_.metrics_listen),
+      io_, {.listen = *config_.metrics_listen,
             .render = [this] { return metrics::render_metrics(metrics_input()); },
             .report = [this](const Error& error) { log(ha::Severity::warning, "metrics", error.to_string()); }});
   if (metrics.has_error()) return log(ha::Severity::error, "no-metrics", metrics.error().to_string());
@@ -176,6 +178,7 @@ void Node::start() {
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
   count_flows();
+  watch_front();
   wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
       "relaisd " RELAIS_VERSION " is up as " + self_.name + ", data plane " + data_plane_status().mode);
@@ -184,7 +187,7 @@ void Node::start() {
 
 void Node::wait_for_signal(std::string_view answer) {
   signals_.async_wait([this, answer](const boost::system::error_code& error, int) {
-    if (error) return;
+    if (error || ended_) return;  // two signals may be on their way together
     notify_service_manager("STOPPING=1");
     log(ha::Severity::info, "stopping", std::string(answer));
     wait_for_signal("asked again: ending at once");
@@ -219,7 +222,40 @@ void Node::count_flows() {
                });
 }
 
+void Node::watch_front() {
+  if (ended_) return;
+  front_timer_.expires_after(kFrontInterval);
+  front_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || ended_) return;
+    worker_->run([config = config_, self = self_, mode = data_plane_.mode()] { return mend_front(config, self, mode); },
+                 [this](const FrontCheck& check) {
+                   on_front_check(check);
+                   watch_front();
+                 });
+  });
+}
+
+void Node::on_front_check(const FrontCheck& check) {
+  for (const IpAddress& vip : check.put_back) {
+    log(ha::Severity::warning, "address-put-back",
+        vip.to_string() + " was not on " + self_.interface + " any more (taken off, or the interface was down)");
+  }
+  const std::string trouble = check.trouble ? check.trouble->to_string() : "";
+  if (trouble != front_trouble_) {
+    if (check.trouble) log(ha::Severity::error, "front-trouble", trouble);
+    if (!check.trouble) log(ha::Severity::info, "front-well", self_.interface + " is well again");
+    front_trouble_ = trouble;
+  }
+  if (!check.unguarded || exit_code_ != 0) return;
+  exit_code_ = 1;
+  log(ha::Severity::error, "unguarded",
+      "somebody took the data plane off " + self_.interface + " (" + check.unguarded->to_string() +
+          "): handing the share over and ending; the next start puts it back");
+  driver_.feed(ha::StopRequested{});
+}
+
 void Node::arm_flow_timer() {
+  if (ended_) return;
   flow_timer_.expires_after(ha::wants_flow_counts(driver_.state()) ? kCountIntervalWithLeftovers : kCountInterval);
   flow_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) count_flows();
@@ -295,8 +331,10 @@ void Node::record(const ha::Receipt& receipt) {
 }
 
 void Node::end() {
+  ended_ = true;
   driver_.stop();
   flow_timer_.cancel();
+  front_timer_.cancel();
   signals_.cancel();
   ring_.reset();
   corosync_.reset();

@@ -10,6 +10,7 @@
 #include "daemon/control/server.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/node/driver.h"
+#include "daemon/node/front.h"
 #include "daemon/node/worker.h"
 #include "ha/corosync/link.h"
 #include "ha/corosync/process.h"
@@ -42,6 +43,10 @@ class Node final : private Effects, private control::Backend {
   // Corosync and the data plane (without a lease) stay, for the next relaisd.
   void start();
 
+  // What the process should end with: 0 after an order to stop; 1 if the node had to stop by itself, and should be
+  // started again.
+  int exit_code() const { return exit_code_; }
+
  private:
   struct Parts;
   Node(boost::asio::io_context& io, Parts parts);
@@ -59,7 +64,7 @@ class Node final : private Effects, private control::Backend {
   // control::Backend
   control::Status status() override;
   control::Who who(const IpAddress& client) override;
-  control::EventList events_after(std::uint64_t id) override;
+  control::EventList events_after(std::uint64_t id, std::string_view run) override;
   control::ReceiptList receipts() override;
   Result<void> carry_out(control::OrderKind kind, const control::Order& order) override;
   std::string configuration() override;
@@ -71,6 +76,8 @@ class Node final : private Effects, private control::Backend {
   void on_ring_event(ha::Event event);
   void count_flows();
   void arm_flow_timer();
+  void watch_front();
+  void on_front_check(const FrontCheck& check);
   void write_state();
   control::DataPlaneStatus data_plane_status() const;
   std::string corosync_status() const;
@@ -92,9 +99,13 @@ class Node final : private Effects, private control::Backend {
   std::optional<control::Server> control_server_;
   std::optional<control::Server> metrics_server_;
   boost::asio::steady_timer flow_timer_;
+  boost::asio::steady_timer front_timer_;
   boost::asio::signal_set signals_;
 
   enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
+  int exit_code_ = 0;
+  std::string front_trouble_;           // reported, until it changes
+  bool ended_ = false;                  // handlers that are on their way begin nothing new
   bool state_file_is_bad_ = false;      // reported, until a write succeeds again
   std::uint64_t count_generation_ = 0;  // a count that began before the role changed is not for the new role
   ha::Role last_role_ = ha::Role::outside;

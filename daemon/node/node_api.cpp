@@ -14,6 +14,9 @@ namespace {
 const Error kNotMember{.what = "this node is not a member of the cluster now, so nobody would hear the order",
                        .way_out = "see `relais status` for the reason, or give the order on a node that is a member"};
 
+const Error kNoLease{.what = "this node has no lease now, so the cluster may not hear it",
+                     .way_out = "see `relais events` for the reason, or give the order on another node"};
+
 Result<std::vector<VipId>> vips_of(const config::Cluster& config, const control::Order& order) {
   std::vector<VipId> vips;
   if (order.vip) {
@@ -53,9 +56,9 @@ control::Status Node::status() {
                      boot_now());
 }
 
-control::Who Node::who(const IpAddress& client) { return make_who(driver_.state(), config_, key_, client); }
+control::Who Node::who(const IpAddress& client) { return make_who(driver_.state(), config_, key_, client, boot_now()); }
 
-control::EventList Node::events_after(std::uint64_t id) { return log_.events_after(id); }
+control::EventList Node::events_after(std::uint64_t id, std::string_view run) { return log_.events_after(id, run); }
 
 control::ReceiptList Node::receipts() { return log_.receipts(); }
 
@@ -66,6 +69,7 @@ control::Version Node::version() { return {.version = RELAIS_VERSION}; }
 Result<void> Node::carry_out(control::OrderKind kind, const control::Order& order) {
   const ha::State& state = driver_.state();
   if (state.role != ha::Role::member) return kNotMember;
+  if (state.lease_until <= boot_now()) return kNoLease;
   const config::Node* node = config::find_node(config_, order.node);
   if (node == nullptr) {
     return Error{.what = "no node is called \"" + order.node + "\"", .way_out = "see `relais status` for their names"};

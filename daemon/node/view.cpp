@@ -86,12 +86,19 @@ std::string why_not_member(const ha::State& state) {
   }
   if (state.view.members.empty()) return "no connection to Corosync's ring yet";
   return "no quorum: " + std::to_string(state.view.quorum) + " of " + std::to_string(state.view.expected) +
-         " votes needed; see whether the other nodes run and the heartbeat links are up";
+         " votes needed; see whether the other nodes run, the heartbeat links are up, and all nodes have the same "
+         "cluster key";
 }
 
-std::string explain(const ha::State& state, const config::Cluster& config, const ha::Bucket& bucket) {
-  if (state.role != ha::Role::member) {
-    return name_of(config, state.settings.self) + " is not a member of the cluster now; this is what it knew last";
+bool has_lease(const ha::State& state, Instant now) {
+  return state.role == ha::Role::member && state.lease_until > now;
+}
+
+std::string explain(const ha::State& state, const config::Cluster& config, const ha::Bucket& bucket, Instant now) {
+  if (!has_lease(state, now)) {
+    return name_of(config, state.settings.self) +
+           (state.role == ha::Role::member ? " has no lease" : " is not a member of the cluster") +
+           " now; this is what it knew last";
   }
   const std::string owner = name_of(config, bucket.owner);
   if (bucket.owner == kNoNode) return "nobody owns the bucket yet";
@@ -186,10 +193,10 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
   return status;
 }
 
-control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key,
-                      const IpAddress& client) {
+control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key, const IpAddress& client,
+                      Instant now) {
   const BucketId id = bucket_of(key, client);
-  control::Who who{.address = client.to_string(), .bucket = id.value(), .vips = {}};
+  control::Who who{.address = client.to_string(), .bucket = id.value(), .current = has_lease(state, now), .vips = {}};
   for (std::size_t i = 0; i < config.vips.size() && i < state.cluster.vips.size(); ++i) {
     const config::Vip& vip = config.vips[i];
     if (vip.address.family() != client.family()) continue;
@@ -202,7 +209,7 @@ control::Who make_who(const ha::State& state, const config::Cluster& config, con
                         .standby_name = name_of(config, bucket.standby),
                         .leftovers = ids_of(bucket.leftovers),
                         .moving = bucket.move != Epoch{},
-                        .why = explain(state, config, bucket)});
+                        .why = explain(state, config, bucket, now)});
   }
   return who;
 }

@@ -24,9 +24,9 @@ struct Surroundings {
 control::Status make_status(const ha::State& state, const config::Cluster& config, const Surroundings& surroundings,
                             Instant now);
 
-// Which node answers `client`, per VIP of its family.
-control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key,
-                      const IpAddress& client);
+// Which node answers `client`, per VIP of its family. Certain only while this node has a lease: Who::current.
+control::Who make_who(const ha::State& state, const config::Cluster& config, const SipKey& key, const IpAddress& client,
+                      Instant now);
 
 control::EventRecord make_event(const ha::Report& report, std::int64_t wall_ms);
 control::ReceiptRecord make_receipt(const ha::Receipt& receipt, std::int64_t wall_ms);

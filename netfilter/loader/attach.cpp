@@ -35,6 +35,16 @@ Result<> attach_filter(IfIndex interface, bpf_tc_attach_point point, int program
       "see what is there: tc qdisc show, tc filter show; an old `ingress` qdisc must make room for clsact");
 }
 
+Result<> check_filter(IfIndex interface, bpf_tc_attach_point point) {
+  LibbpfLog log;
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index_of(interface), .attach_point = point);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = kFilterHandle, .priority = kFilterPriority);
+  const int result = bpf_tc_query(&hook, &options);
+  if (result == 0) return {};
+  const char* what = point == BPF_TC_INGRESS ? "the tc ingress program is gone" : "the tc egress program is gone";
+  return log.error(what, result);
+}
+
 Result<> detach_filter(IfIndex interface, bpf_tc_attach_point point) {
   LibbpfLog log;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index_of(interface), .attach_point = point);
@@ -156,6 +166,13 @@ Result<Attached> attach(const Hooks& hooks, const Programs& programs, AttachChoi
   if (auto companion = attach_filter(hooks.interface, BPF_TC_INGRESS, programs.tc_host); !companion)
     return companion.error();
   return Attached{.mode = best, .refusals = {}};
+}
+
+Result<> check_attached(const Hooks& hooks, AttachMode mode) {
+  if (auto egress = check_filter(hooks.interface, BPF_TC_EGRESS); !egress) return egress;
+  if (auto ingress = check_filter(hooks.interface, BPF_TC_INGRESS); !ingress) return ingress;
+  if (mode == AttachMode::tc || pinned_link(hooks)) return {};
+  return Error{.what = "the XDP program is gone, or its link " + hooks.xdp_link, .way_out = {}};
 }
 
 Result<> detach(const Hooks& hooks, Clsact clsact) {

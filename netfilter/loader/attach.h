@@ -50,6 +50,9 @@ Result<bool> ensure_clsact(IfIndex interface);
 // At no moment is a frame undecided if a predecessor's or these programs decided before.
 Result<Attached> attach(const Hooks& hooks, const Programs& programs, AttachChoice choice);
 
+// Whether all that attach() put there in this mode still is; the error names what somebody has taken off.
+Result<> check_attached(const Hooks& hooks, AttachMode mode);
+
 enum class Clsact : std::uint8_t { keep, remove };
 
 // Takes everything off. What is not there is fine, and so is an interface that is gone.

@@ -264,6 +264,10 @@ std::vector<IpAddress> pinned_vips(const std::string& pin_directory) {
   return addresses;
 }
 
+Result<> check_data_plane(const std::string& pin_directory, IfIndex interface, AttachMode mode) {
+  return check_attached(hooks_of(pin_directory, interface), mode);
+}
+
 Result<> remove_data_plane(const std::string& pin_directory, IfIndex interface) {
   const bool ours = clsact_is_ours(pin_directory, interface);
   fence_predecessor(pin_directory);

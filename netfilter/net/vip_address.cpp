@@ -87,18 +87,18 @@ Result<Presence> presence_of(NetlinkSocket& socket, IfIndex interface, const IpA
 
 }  // namespace
 
-Result<> add_vip_address(IfIndex interface, const IpAddress& address) {
+Result<AddressChange> add_vip_address(IfIndex interface, const IpAddress& address) {
   auto socket = NetlinkSocket::open(NETLINK_ROUTE);
   if (!socket) return std::move(socket).error();
   const auto presence = presence_of(*socket, interface, address);
   if (!presence) return presence.error();
-  if (*presence == Presence::usable) return {};
+  if (*presence == Presence::usable) return AddressChange::none;
   if (*presence == Presence::refused) {
-    if (auto removed = remove_vip_address(interface, address); !removed) return removed;
+    if (auto removed = remove_vip_address(interface, address); !removed) return removed.error();
   }
   const auto description = describe(interface, address);
   const int result = rtnl_addr_add(socket->get(), description.get(), 0);
-  if (result == 0 || result == -NLE_EXIST) return {};
+  if (result == 0 || result == -NLE_EXIST) return AddressChange::added;
   return netlink_error(
       "cannot add " + address.to_string() + " to the interface", result,
       address.family() == IpFamily::v6 ? "check that the interface is up and disable_ipv6 is 0" : "run as root");

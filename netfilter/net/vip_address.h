@@ -10,10 +10,12 @@
 
 namespace relais::netfilter {
 
+enum class AddressChange : std::uint8_t { none, added };
+
 // There already: fine; one that failed duplicate address detection is put right. The interface must be up for IPv6.
 // The kernel answers for a new IPv6 address only a moment later (a work queue installs its local route): milliseconds,
 // more on a busy machine.
-Result<> add_vip_address(IfIndex interface, const IpAddress& address);
+Result<AddressChange> add_vip_address(IfIndex interface, const IpAddress& address);
 
 // Not there: fine.
 Result<> remove_vip_address(IfIndex interface, const IpAddress& address);

@@ -242,6 +242,25 @@ TEST_P(AttachedTest, programs_and_pins_outlive_the_process_and_the_next_one_fenc
   EXPECT_TRUE(connection.echoes(3s)) << "and so do connections";
 }
 
+TEST_P(AttachedTest, what_somebody_takes_off_is_noticed) {
+  const Within within(segment_.a.space);
+  const AttachMode mode = segment_.a.plane->mode();
+  const auto check = [&] { return netfilter::check_data_plane(segment_.a.pins, segment_.a.interface, mode); };
+  ASSERT_TRUE(check()) << check().error().to_string();
+  if (mode != AttachMode::tc) {
+    ASSERT_EQ(::unlink((segment_.a.pins + "/xdp").c_str()), 0);
+    ASSERT_FALSE(check());
+    EXPECT_NE(check().error().what.find("XDP program is gone"), std::string::npos) << check().error().what;
+    segment_.open(segment_.a, GetParam());
+    ASSERT_TRUE(check()) << "a new start puts it back: " << check().error().to_string();
+  }
+  segment_.a.space.shell("tc qdisc del dev eth0 clsact");
+  ASSERT_FALSE(check());
+  EXPECT_NE(check().error().what.find("egress program is gone"), std::string::npos) << check().error().what;
+  segment_.open(segment_.a, GetParam());
+  EXPECT_TRUE(check());
+}
+
 TEST_P(AttachedTest, detach_removes_all) {
   for (const IpAddress& vip : {kVip4, kVip6}) {
     const Within within(segment_.a.space);

@@ -225,6 +225,41 @@ class BadSurroundings(SickNodeScenario):
         self.assertEqual(self.daemons(), before)
 
 
+class FrontTakenOff(SickNodeScenario):
+    """Somebody takes off the sick node's front interface what relaisd has put there."""
+
+    name = "front_taken_off"
+
+    def kinds(self):
+        return [event["kind"] for event in self.cluster.events(SICK)]
+
+    def sh(self, script):
+        return self.cluster.execute(SICK, ["/bin/sh", "-ec", script])
+
+    def test_addresses_are_put_back(self):
+        self.sh("ip addr del 198.51.100.100/32 dev eth0")
+        self.sh("ip link set eth0 down && ip link set eth0 up")   # takes IPv6 addresses off
+        wait_until(lambda: self.kinds().count("address-put-back") >= 2, 10, "nothing was put back")
+        shown = self.sh("ip addr show dev eth0")
+        self.assertIn("198.51.100.100/32", shown)
+        self.assertIn("2001:db8:1::100/128", shown)
+
+    def test_an_unguarded_node_hands_over_and_is_guarded_again_after_its_restart(self):
+        before = self.daemons()[SICK]
+        run = self.load(rate=100, long_lived=16)
+        time.sleep(1)
+        self.sh("tc qdisc del dev eth0 clsact")
+        wait_until(lambda: not set(self.daemons()[SICK]) & set(before), 30, "relaisd did not end")
+        wait_until(lambda: self.cluster.unsettled_but_leftovers() is None, 30, self.cluster.unsettled_but_leftovers)
+        time.sleep(1)
+        report = run.finish()
+        self.cluster.wait_settled()
+        self.assertIn("relais_tc", self.sh("tc filter show dev eth0 egress"))
+        broken = report.total["long"]["broken_by_node"]
+        self.assertEqual({node: count for node, count in broken.items() if node != SICK and count}, {},
+                         "connections of other nodes were broken")
+
+
 class FullDisk(SickNodeScenario):
     name = "full_disk"
 

@@ -28,6 +28,7 @@ ha::State member_state() {
       {.self = NodeId(1), .timing = config::timing_of(config), .weights = config::weights_of(config), .vips = 2}, {},
       kNow);
   state.role = ha::Role::member;
+  state.lease_until = kNow + 200ms;
   state.view.quorate = true;
   state.cluster.members.insert(NodeId(1));
   state.cluster.members.insert(NodeId(2));
@@ -69,7 +70,7 @@ TEST(View, a_node_outside_says_why) {
 }
 
 TEST(View, who_names_owner_and_standby_for_the_clients_family_only) {
-  const control::Who who = make_who(member_state(), two_nodes(), {}, *IpAddress::parse("203.0.113.7"));
+  const control::Who who = make_who(member_state(), two_nodes(), {}, *IpAddress::parse("203.0.113.7"), kNow);
   ASSERT_EQ(who.vips.size(), 1U);
   EXPECT_EQ(who.vips[0].vip, "mail4");
   EXPECT_EQ(who.vips[0].owner_name, "n1");
@@ -77,12 +78,23 @@ TEST(View, who_names_owner_and_standby_for_the_clients_family_only) {
   EXPECT_EQ(who.bucket, bucket_of({}, *IpAddress::parse("203.0.113.7")).value());
 }
 
+TEST(View, who_is_certain_only_while_the_node_has_a_lease) {
+  ha::State state = member_state();
+  const IpAddress client = *IpAddress::parse("203.0.113.7");
+  state.lease_until = kNow + 1ms;
+  EXPECT_TRUE(make_who(state, two_nodes(), {}, client, kNow).current);
+  state.lease_until = kNow;
+  const control::Who who = make_who(state, two_nodes(), {}, client, kNow);
+  EXPECT_FALSE(who.current);
+  EXPECT_NE(who.vips[0].why.find("n1 has no lease now"), std::string::npos) << who.vips[0].why;
+}
+
 TEST(View, who_says_that_a_bucket_is_being_handed_over) {
   ha::State state = member_state();
   const IpAddress client = *IpAddress::parse("203.0.113.7");
   state.cluster.moves[Epoch(9)] = {.from = NodeId(1), .to = NodeId(2), .cause = ha::Cause::drain};
   state.cluster.vips[0][bucket_of({}, client).value()].move = Epoch(9);
-  const control::Who who = make_who(state, two_nodes(), {}, client);
+  const control::Who who = make_who(state, two_nodes(), {}, client, kNow);
   EXPECT_TRUE(who.vips[0].moving);
   EXPECT_NE(who.vips[0].why.find("handing it to n2 (drain)"), std::string::npos) << who.vips[0].why;
 }
