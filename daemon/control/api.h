@@ -65,7 +65,7 @@ struct MoveStatus {
   std::uint32_t from = 0;
   std::uint32_t to = 0;
   std::string cause;
-  std::string phase;  // "planned", "holding", "claiming", "released"
+  std::string phase;  // "planned", "holding", "claiming"
   std::uint16_t buckets = 0;
   bool operator==(const MoveStatus&) const = default;
 };
@@ -87,7 +87,7 @@ struct Status {
   std::string timing_preset;
   std::uint64_t epoch = 0;
   std::string config_hash;
-  std::string corosync;  // "running", "starting", "stopped: …"
+  std::string corosync;  // "running", "checking", "replacing", "waiting: WHY", "idle", "stopping"
   std::vector<NodeStatus> nodes;
   std::vector<VipStatus> vips;
   std::vector<MoveStatus> moves;
@@ -111,6 +111,7 @@ struct WhoVip {
 struct Who {
   std::string address;
   std::uint32_t bucket = 0;
+  bool current = false;      // false: this node is no member or has no lease; it says what it knew last
   std::vector<WhoVip> vips;  // of the same address family
   bool operator==(const Who&) const = default;
 };
@@ -143,8 +144,8 @@ struct ReceiptRecord {
 // The answer to /v1/events.
 struct EventList {
   std::vector<EventRecord> events;  // by id, ascending
-  std::uint64_t last_id =
-      0;  // the newest id of this node; 0: no event yet. Below the id asked for: relaisd has restarted
+  std::uint64_t last_id = 0;        // the newest id of this node; 0: no event yet
+  std::string run;                  // which life of relaisd numbers them; ask with it
   bool operator==(const EventList&) const = default;
 };
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace relais::control {
 
@@ -21,7 +22,7 @@ class Backend {
   // Which node answers `client`, for every VIP of its address family.
   virtual Who who(const IpAddress& client) = 0;
   // See EventLog::events_after(). After an event was added the owner calls Server::notify_events().
-  virtual EventList events_after(std::uint64_t id) = 0;
+  virtual EventList events_after(std::uint64_t id, std::string_view run) = 0;
   virtual ReceiptList receipts() = 0;
   // Sends the order to the cluster; success means that it was sent, not that it is finished. The server has checked
   // that `node` is not empty and that `weight` is there exactly for OrderKind::weight; names are the backend's to

@@ -20,10 +20,10 @@ void EventLog::add(ReceiptRecord receipt) {
   if (receipts_.size() > bounds_.receipts) receipts_.pop_front();
 }
 
-EventList EventLog::events_after(std::uint64_t id) const {
-  if (id > last_id_) id = 0;
+EventList EventLog::events_after(std::uint64_t id, std::string_view run) const {
+  if (id > last_id_ || (!run.empty() && run != run_)) id = 0;
   const auto first = std::ranges::upper_bound(events_, id, {}, &EventRecord::id);
-  return {.events = {first, events_.end()}, .last_id = last_id_};
+  return {.events = {first, events_.end()}, .last_id = last_id_, .run = run_};
 }
 
 ReceiptList EventLog::receipts() const { return {.receipts = {receipts_.begin(), receipts_.end()}}; }

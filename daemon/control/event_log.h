@@ -9,6 +9,8 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace relais::control {
 
@@ -19,8 +21,9 @@ class EventLog {
     std::size_t receipts = 1000;
   };
 
-  EventLog() = default;
-  explicit EventLog(Bounds bounds) : bounds_(bounds) {}
+  // `run` is a text that no other life of relaisd has.
+  explicit EventLog(std::string run) : EventLog(std::move(run), Bounds{}) {}
+  EventLog(std::string run, Bounds bounds) : run_(std::move(run)), bounds_(bounds) {}
 
   // Keeps the event under the next id, which it returns; the record's own id is ignored. Ids begin with 1. The oldest
   // event is forgotten when the bound is reached.
@@ -28,9 +31,9 @@ class EventLog {
   // Keeps the receipt; the oldest is forgotten when the bound is reached.
   void add(ReceiptRecord receipt);
 
-  // The events that are newer than `id`, oldest first. An id that this log has not given yet was given by an earlier
-  // run of relaisd: everything is newer than that.
-  EventList events_after(std::uint64_t id) const;
+  // The events that are newer than `id`, oldest first. `id` is of the life `run` (empty: of this one). Everything is
+  // newer than an id of an earlier life, and than one that this log has not given yet.
+  EventList events_after(std::uint64_t id, std::string_view run) const;
   // All receipts, oldest first.
   ReceiptList receipts() const;
 
@@ -39,6 +42,7 @@ class EventLog {
   const std::map<std::string, std::uint64_t>& moves_by_cause() const { return moves_by_cause_; }
 
  private:
+  std::string run_;
   Bounds bounds_;
   std::uint64_t last_id_ = 0;
   std::deque<EventRecord> events_;

@@ -111,6 +111,7 @@ void fields_of(Is<WhoVip> auto& vip, auto& visit) {
 void fields_of(Is<Who> auto& who, auto& visit) {
   visit("address", who.address);
   visit("bucket", who.bucket);
+  visit("current", who.current);
   visit("vips", who.vips);
 }
 
@@ -126,6 +127,7 @@ void fields_of(Is<EventRecord> auto& event, auto& visit) {
 void fields_of(Is<EventList> auto& list, auto& visit) {
   visit("events", list.events);
   visit("last_id", list.last_id);
+  visit("run", list.run);
 }
 
 void fields_of(Is<ReceiptRecord> auto& receipt, auto& visit) {

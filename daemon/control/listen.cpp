@@ -2,8 +2,6 @@
 // same stale file, and the second would remove the first one's fresh socket.
 #include "daemon/control/listen.h"
 
-#include "base/address.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,7 +11,6 @@
 #include <sys/un.h>
 
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 
@@ -95,38 +92,15 @@ Result<UniqueFd> listen_on(const std::string& path, const sockaddr_un& address, 
   return listener;
 }
 
-struct HostPort {
-  IpAddress host;
-  std::uint16_t port = 0;
-};
-
-Result<HostPort> parse_listen(std::string_view listen) {
-  const Error malformed{.what = "\"" + std::string(listen) + "\" is no address to listen on",
-                        .way_out = "write it like 127.0.0.1:9460 or [::1]:9460",
-                        .code = EINVAL};
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string_view::npos) return malformed;
-  std::string_view host = listen.substr(0, colon);
-  const std::string_view digits = listen.substr(colon + 1);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const Result<IpAddress> parsed = IpAddress::parse(host);
-  if (!parsed || bracketed != (parsed->family() == IpFamily::v6)) return malformed;
-  HostPort result{.host = *parsed};
-  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), result.port);
-  if (failure != std::errc{} || end != digits.data() + digits.size()) return malformed;
-  return result;
-}
-
 struct TcpAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
 };
 
-TcpAddress tcp_address(const HostPort& target) {
+TcpAddress tcp_address(const config::ListenAddress& target) {
   TcpAddress address;
-  const auto bytes = target.host.bytes();
-  if (target.host.family() == IpFamily::v4) {
+  const auto bytes = target.address.bytes();
+  if (target.address.family() == IpFamily::v4) {
     sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(target.port), .sin_addr = {}, .sin_zero = {}};
     std::memcpy(&v4.sin_addr, bytes.data(), bytes.size());
     std::memcpy(&address.storage, &v4, address.length = sizeof(v4));
@@ -165,23 +139,18 @@ ControlSocket::~ControlSocket() {
   if (lock_) unlink(path_.c_str());  // a moved-from object has no lock
 }
 
-Result<TcpListener> open_tcp_listener(std::string_view listen) {
-  const Result<HostPort> target = parse_listen(listen);
-  if (!target) return target.error();
-  const TcpAddress address = tcp_address(*target);
+Result<TcpListener> open_tcp_listener(const config::ListenAddress& listen) {
+  const TcpAddress address = tcp_address(listen);
   UniqueFd listener(socket(address.storage.ss_family, kSocketFlags, 0));
   const int on = 1;
   if (!listener || setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
       bind(listener.get(), generic(address.storage), address.length) != 0 || ::listen(listener.get(), kBacklog) != 0) {
-    return system_error("cannot listen on " + std::string(listen), errno,
+    return system_error("cannot listen on " + config::to_string(listen), errno,
                         "free the address, or set another metrics_listen");
   }
   const Result<std::uint16_t> port = bound_port(listener.get());
   if (!port) return port.error();
-  const std::string host = target->host.to_string();
-  const bool is_v6 = target->host.family() == IpFamily::v6;
-  return TcpListener{.fd = std::move(listener),
-                     .address = (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(*port)};
+  return TcpListener{.fd = std::move(listener), .address = {.address = listen.address, .port = *port}};
 }
 
 }  // namespace relais::control

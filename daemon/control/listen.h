@@ -3,12 +3,12 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "daemon/config/cluster.h"
 
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace relais::control {
 
@@ -38,11 +38,10 @@ class ControlSocket {
 };
 
 struct TcpListener {
-  UniqueFd fd;          // non-blocking
-  std::string address;  // "127.0.0.1:9460", with the port that the kernel chose if 0 was asked for
+  UniqueFd fd;                    // non-blocking
+  config::ListenAddress address;  // with the port that the kernel chose if 0 was asked for
 };
 
-// Listens on "ADDRESS:PORT", "[ADDRESS6]:PORT" for IPv6.
-Result<TcpListener> open_tcp_listener(std::string_view listen);
+Result<TcpListener> open_tcp_listener(const config::ListenAddress& listen);
 
 }  // namespace relais::control

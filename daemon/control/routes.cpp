@@ -53,7 +53,7 @@ const char* why_no_client(const IpAddress& address) {
 }
 
 Response answer_who(Backend& backend, const Request& request) {
-  constexpr const char* kWayOut = "ask for a client's address: /v1/who?address=203.0.113.7";
+  constexpr const char* kWayOut = "give the address of a client, such as 203.0.113.7 (/v1/who?address=203.0.113.7)";
   const auto found = request.query.find("address");
   if (found == request.query.end()) return failure(400, "the parameter address is missing", kWayOut);
   const Result<IpAddress> client = IpAddress::parse(found->second);
@@ -71,7 +71,8 @@ Response answer_events(Backend& backend, const Request& request) {
     return failure(400, std::string("the parameter ") + (after ? "wait_ms" : "after") + " is no number",
                    "ask like this: /v1/events?after=17&wait_ms=10000");
   }
-  const EventList list = backend.events_after(*after);
+  const auto run = request.query.find("run");
+  const EventList list = backend.events_after(*after, run == request.query.end() ? std::string_view() : run->second);
   Response response = json_response(to_json(list));
   const auto bound = static_cast<std::uint64_t>(kMaxEventsWait.count());
   if (list.events.empty()) response.may_wait = std::chrono::milliseconds(std::min(*wait_ms, bound));

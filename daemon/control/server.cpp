@@ -342,12 +342,6 @@ Server Server::serve_control(asio::io_context& io, Backend& backend, ControlSock
   return Server(service);
 }
 
-Result<Server> Server::open_control(asio::io_context& io, Backend& backend, ControlSettings settings) {
-  Result<ControlSocket> socket = ControlSocket::open(std::move(settings.socket_path), settings.access.group);
-  if (!socket) return socket.error();
-  return serve_control(io, backend, *std::move(socket), settings.access, std::move(settings.report), settings.limits);
-}
-
 Result<Server> Server::open_metrics(asio::io_context& io, MetricsSettings settings) {
   Result<TcpListener> listener = open_tcp_listener(settings.listen);
   if (!listener) return listener.error();
@@ -357,7 +351,7 @@ Result<Server> Server::open_metrics(asio::io_context& io, MetricsSettings settin
   const auto service = std::make_shared<Service>(io, Service::Parts{.listener = std::move(listener->fd),
                                                                     .control_socket = {},
                                                                     .rules = {},
-                                                                    .address = std::move(listener->address),
+                                                                    .address = config::to_string(listener->address),
                                                                     .site = std::move(render),
                                                                     .report = std::move(settings.report),
                                                                     .limits = settings.limits});

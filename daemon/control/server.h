@@ -36,15 +36,8 @@ struct Limits {
 // Takes errors that no client can be told: the daemon's log.
 using ReportError = std::function<void(const Error&)>;
 
-struct ControlSettings {
-  std::string socket_path;
-  AccessRules access;
-  ReportError report;
-  Limits limits{};
-};
-
 struct MetricsSettings {
-  std::string listen;                   // "127.0.0.1:9460"; port 0: the kernel chooses
+  config::ListenAddress listen;         // port 0: the kernel chooses
   std::function<std::string()> render;  // the metrics text; must not block
   ReportError report;
   Limits limits{};
@@ -52,11 +45,9 @@ struct MetricsSettings {
 
 class Server {
  public:
-  // Listens on the control socket (see ControlSocket::open() for the errors) and serves `backend`, which must outlive
-  // the server, as `io` must.
-  static Result<Server> open_control(boost::asio::io_context& io, Backend& backend, ControlSettings settings);
-  // The same with a socket that is open already. A daemon that opens it before it touches anything else of the machine
-  // refuses to run beside another one in time; clients that come before this call wait.
+  // Serves `backend` on the control socket. Both, and `io`, must outlive the server. A daemon that opens the socket
+  // before it touches anything else of the machine refuses to run beside another one in time; clients that come before
+  // this call wait.
   static Server serve_control(boost::asio::io_context& io, Backend& backend, ControlSocket socket, AccessRules access,
                               ReportError report, Limits limits = {});
   // Listens on the metrics address. Everybody who can reach it may read it.

@@ -19,7 +19,7 @@ class BackendDouble : public Backend {
     answer.address = client.to_string();
     return answer;
   }
-  EventList events_after(std::uint64_t id) override { return log.events_after(id); }
+  EventList events_after(std::uint64_t id, std::string_view run) override { return log.events_after(id, run); }
   ReceiptList receipts() override { return log.receipts(); }
   Result<void> carry_out(OrderKind kind, const Order& order) override {
     if (order.node == "n9") return Error{.what = "there is no node n9", .way_out = "the nodes are n1, n2, n3"};
@@ -29,7 +29,7 @@ class BackendDouble : public Backend {
   std::string configuration() override { return configuration_text; }
   Version version() override { return {.version = "0.1.0"}; }
 
-  EventLog log;
+  EventLog log{"life"};
   std::vector<std::pair<OrderKind, Order>> orders;
   std::string configuration_text = "[cluster]\nname = \"mail\"\n";
 };

@@ -102,23 +102,13 @@ TEST(ControlSocketFile, paths_that_cannot_be_sockets_are_refused) {
 }
 
 TEST(MetricsAddress, both_families_can_be_listened_on) {
-  const auto v4 = open_tcp_listener("127.0.0.1:0");
+  const auto v4 = open_tcp_listener({.address = IpAddress::v4({127, 0, 0, 1})});
   ASSERT_TRUE(v4.has_value()) << v4.error().to_string();
-  EXPECT_THAT(v4->address, StartsWith("127.0.0.1:"));
-  EXPECT_NE(v4->address, "127.0.0.1:0");
+  EXPECT_NE(v4->address.port, 0) << "the kernel has chosen one";
   EXPECT_THAT(open_tcp_listener(v4->address).error().what, HasSubstr("Address already in use"));
-  const auto v6 = open_tcp_listener("[::1]:0");
+  const auto v6 = open_tcp_listener({.address = *IpAddress::parse("::1")});
   if (v6.has_error()) GTEST_SKIP() << "no IPv6 here: " << v6.error().what;
-  EXPECT_THAT(v6->address, StartsWith("[::1]:"));
-}
-
-TEST(MetricsAddress, what_is_no_address_with_a_port_is_refused) {
-  for (const char* text : {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", ":9460",
-                           "localhost:9460", "::1:9460", "[127.0.0.1]:9460", "[]:1", "127.0.0.1:1 "}) {
-    const auto opened = open_tcp_listener(text);
-    ASSERT_TRUE(opened.has_error()) << text;
-    EXPECT_THAT(opened.error().way_out, HasSubstr("127.0.0.1:9460")) << text;
-  }
+  EXPECT_EQ(v6->address.address, *IpAddress::parse("::1"));
 }
 
 }  // namespace

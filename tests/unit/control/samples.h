@@ -56,6 +56,7 @@ inline Status sample_status() {
 inline Who sample_who() {
   return {.address = "203.0.113.7",
           .bucket = 41,
+          .current = true,
           .vips = {{.vip = "mail4",
                     .address = "198.51.100.100",
                     .owner = 1,

@@ -21,21 +21,26 @@
 
 namespace relais::control {
 
+inline Result<Server> open_control(boost::asio::io_context& io, Backend& backend, const std::string& path,
+                                   ReportError report, Limits limits = {}) {
+  auto socket = ControlSocket::open(path, {});
+  if (!socket) return socket.error();
+  return Server::serve_control(io, backend, *std::move(socket), {.user = geteuid(), .group = {}}, std::move(report),
+                               limits);
+}
+
 class ServerFixture : public testing::Test {
  protected:
   void start(Limits limits = {}) {
-    auto opened = Server::open_control(io_, backend_,
-                                       {.socket_path = path_,
-                                        .access = {.user = geteuid(), .group = {}},
-                                        .report = [this](const Error& error) { reported_.push_back(error); },
-                                        .limits = limits});
+    auto opened = open_control(
+        io_, backend_, path_, [this](const Error& error) { reported_.push_back(error); }, limits);
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
     server_.emplace(*std::move(opened));
     run();
   }
 
   void start_metrics() {
-    auto opened = Server::open_metrics(io_, {.listen = "127.0.0.1:0",
+    auto opened = Server::open_metrics(io_, {.listen = {.address = IpAddress::v4({127, 0, 0, 1})},
                                              .render = [] { return std::string("relais_member 1\n"); },
                                              .report = [this](const Error& error) { reported_.push_back(error); }});
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
