@@ -32,7 +32,11 @@ deps: ## install the Debian 12 packages that relais needs (root; does nothing wh
 build: ## build everything into build/ (build-asan/ with SANITIZE=1)
 	@mkdir -p $(BUILD)
 	@$(CONFIGURE) >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
-	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --build $(BUILD) -j $(JOBS) $(if $(TARGETS),--target $(TARGETS))
+
+# What runs, without the tests: half of the work.
+PROGRAMS = relaisd relais relais-probe
+run lab-up: TARGETS = $(PROGRAMS)
 
 run: deps build ## install, build, start three nodes, show a crash, a return, a drain; leaves them running (root)
 	@lab/demo

@@ -67,8 +67,9 @@ Result<Answer<control::Who>> Client::who(const IpAddress& address) const {
   return decode(ask({.target = "/v1/who?address=" + address.to_string()}), control::parse_who);
 }
 
-Result<Answer<control::EventList>> Client::events(std::uint64_t after, std::chrono::milliseconds wait) const {
-  Request request{.target = "/v1/events?after=" + std::to_string(after)};
+Result<Answer<control::EventList>> Client::events(const EventsSince& since, std::chrono::milliseconds wait) const {
+  Request request{.target = "/v1/events?after=" + std::to_string(since.id)};
+  if (!since.run.empty()) request.target += "&run=" + since.run;
   if (wait.count() > 0) request.target += "&wait_ms=" + std::to_string(wait.count());
   request.deadline += wait;
   return decode(ask(request), control::parse_events);

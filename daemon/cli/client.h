@@ -19,6 +19,12 @@ struct Answer {
   std::string json;
 };
 
+// Where the last answer ended: its last_id and run.
+struct EventsSince {
+  std::uint64_t id = 0;
+  std::string run;
+};
+
 enum class OrderTarget : std::uint8_t { drain, resume, weight };
 
 // Errors are those of send_request(), relaisd's own "no" (`code` 0, or EACCES for 403), or EPROTO for an answer that
@@ -30,7 +36,7 @@ class Client {
   Result<Answer<control::Status>> status() const;
   Result<Answer<control::Who>> who(const IpAddress& address) const;
   // Waits up to `wait` at the server for the first new event.
-  Result<Answer<control::EventList>> events(std::uint64_t after, std::chrono::milliseconds wait) const;
+  Result<Answer<control::EventList>> events(const EventsSince& since, std::chrono::milliseconds wait) const;
   Result<Answer<control::ReceiptList>> receipts() const;
   Result<Answer<control::Version>> version() const;
   Result<std::string> configuration() const;

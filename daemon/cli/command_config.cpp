@@ -2,6 +2,7 @@
 #include "daemon/cli/command_parts.h"
 #include "daemon/cli/machine.h"
 #include "daemon/cli/render_findings.h"
+#include "daemon/config/diff.h"
 #include "daemon/config/parse.h"
 #include "daemon/config/print.h"
 #include "daemon/config/switch_config.h"
@@ -37,18 +38,38 @@ ExitCode report_invalid(const Session& session, const std::string& file, const c
   return exit_of_invalid(file);
 }
 
+// What relaisd does not know of the file yet; nothing if it cannot be asked.
+std::optional<std::vector<config::Difference>> differences_to_running(const Session& session,
+                                                                      const config::Cluster& cluster) {
+  const auto text = session.client.configuration();
+  if (!text) return std::nullopt;
+  const auto running = config::parse(*text);
+  if (!running) return std::nullopt;
+  return config::diff(*running, cluster);
+}
+
+std::string describe(const config::Difference& difference) {
+  return "not in use yet: " + printable(difference.what) +
+         (difference.effect == config::Effect::live ? " (relais weight, or restart relaisd)" : " (restart relaisd)");
+}
+
 }  // namespace
 
 ExitCode check_config(const Session& session, const CheckConfig& command) {
   const auto cluster = config::load(command.config_file);
+  const auto differences = cluster ? differences_to_running(session, *cluster) : std::nullopt;
   if (is_json(session)) {
-    print_line(session, config_check_json(command.config_file, cluster ? config::Errors{} : cluster.error()));
+    print_line(session,
+               config_check_json(command.config_file, cluster ? config::Errors{} : cluster.error(), differences));
     return cluster ? ExitCode::ok : exit_of_invalid(command.config_file);
   }
   if (!cluster) return report_invalid(session, command.config_file, cluster.error());
   print_line(session, command.config_file + ": valid (" + counted(cluster->nodes.size(), "node") + ", " +
                           counted(cluster->vips.size(), "VIP") + ", configuration " +
                           config::hash_text(config::hash_of(*cluster)) + ")");
+  for (const config::Difference& difference : differences.value_or(std::vector<config::Difference>{})) {
+    print_line(session, describe(difference));
+  }
   return ExitCode::ok;
 }
 

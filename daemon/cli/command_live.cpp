@@ -117,6 +117,7 @@ ExitCode exit_when_done(const Session& session, MoveOrder order, const Progress&
 ExitCode wait_until_done(const Session& session, const MoveNode& command) {
   const auto end = command.timeout ? Clock::now() + *command.timeout : Clock::time_point::max();
   ProgressPrinter printer(session, command.order);
+  bool ordered = false;
   for (;;) {
     const auto status = session.client.status();
     if (!status) {
@@ -130,6 +131,7 @@ ExitCode wait_until_done(const Session& session, const MoveNode& command) {
                     ExitCode::failed);
     }
     printer.show(*progress);
+    ordered = progress->ordered;
     if (progress->done) {
       printer.end_line();
       return exit_when_done(session, command.order, *progress);
@@ -138,9 +140,12 @@ ExitCode wait_until_done(const Session& session, const MoveNode& command) {
     std::this_thread::sleep_for(kProgressStep);
   }
   printer.end_line();
+  const std::string order(to_string(command.order));
   return report(session.console,
-                {.what = "the time is up and the " + std::string(to_string(command.order)) + " is not finished",
-                 .way_out = "the order stays in force; relais watch shows the rest"},
+                ordered ? Error{.what = "the time is up and the " + order + " is not finished",
+                                .way_out = "the order stays in force; relais watch shows the rest"}
+                        : Error{.what = "the time is up and the cluster has not taken the order to " + order,
+                                .way_out = "see relais status; give the order again when all is well"},
                 ExitCode::failed);
 }
 
@@ -152,13 +157,13 @@ void print_events(const Session& session, const control::EventList& list) {
 }
 
 // Goes on over restarts of relaisd: those are what one follows for. Ends with Ctrl-C, or when nobody reads any more.
-ExitCode follow_events(const Session& session, std::uint64_t after) {
+ExitCode follow_events(const Session& session, EventsSince since) {
   bool reachable = true;
   while (session.console.out.good()) {
-    const auto list = session.client.events(after, kLongPoll);
+    const auto list = session.client.events(since, kLongPoll);
     if (list) {
       print_events(session, list->value);
-      after = list->value.last_id;
+      since = {.id = list->value.last_id, .run = list->value.run};
     } else {
       if (reachable) report_from_relaisd(session, list.error());
       std::this_thread::sleep_for(kTryAgain);
@@ -193,14 +198,15 @@ ExitCode move_node(const Session& session, const MoveNode& command) {
 }
 
 ExitCode show_events(const Session& session, const ShowEvents& command) {
-  const auto list = session.client.events(command.after, 0ms);
+  const auto list = session.client.events({.id = command.after, .run = {}}, 0ms);
   if (!list) return report_from_relaisd(session, list.error());
   if (command.follow == Follow::no && session.console.output == Output::json) {
     print_line(session, list->json);
     return ExitCode::ok;
   }
   print_events(session, list->value);
-  return command.follow == Follow::yes ? follow_events(session, list->value.last_id) : ExitCode::ok;
+  return command.follow == Follow::yes ? follow_events(session, {.id = list->value.last_id, .run = list->value.run})
+                                       : ExitCode::ok;
 }
 
 }  // namespace relais::cli

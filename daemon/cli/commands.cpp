@@ -88,8 +88,9 @@ ExitCode ask_who(const Session& session, const AskWho& command) {
   } else {
     print_line(session, render_who(who->value, fetch_names(session), session.console.style));
   }
-  const bool answered = !who->value.vips.empty() && std::none_of(who->value.vips.begin(), who->value.vips.end(),
-                                                                 [](const auto& vip) { return vip.owner == 0; });
+  const bool answered =
+      who->value.current && !who->value.vips.empty() &&
+      std::none_of(who->value.vips.begin(), who->value.vips.end(), [](const auto& vip) { return vip.owner == 0; });
   return answered ? ExitCode::ok : ExitCode::failed;
 }
 

@@ -33,13 +33,19 @@ std::string weight_json(const ChangeWeight& command) {
       {{"node", command.node}, {"vip", command.vip ? Json(*command.vip) : Json(nullptr)}, {"weight", command.weight}});
 }
 
-std::string config_check_json(const std::string& file, const config::Errors& errors) {
+std::string config_check_json(const std::string& file, const config::Errors& errors,
+                              const std::optional<std::vector<config::Difference>>& differences) {
   Json list = Json::array();
   for (const config::ConfigError& error : errors) {
     list.push_back(
         {{"line", error.at.line}, {"column", error.at.column}, {"what", error.what}, {"way_out", error.way_out}});
   }
-  return to_line({{"file", file}, {"valid", errors.empty()}, {"errors", list}});
+  Json not_in_use;  // null
+  if (differences) {
+    not_in_use = Json::array();
+    for (const config::Difference& difference : *differences) not_in_use.push_back(difference.what);
+  }
+  return to_line({{"file", file}, {"valid", errors.empty()}, {"errors", list}, {"not_in_use", not_in_use}});
 }
 
 std::string findings_json(const doctor::Findings& findings, const std::vector<std::string>& unseen) {

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "daemon/cli/progress.h"
+#include "daemon/config/diff.h"
 #include "daemon/config/error.h"
 #include "daemon/doctor/finding.h"
 
@@ -20,8 +21,9 @@ std::string progress_json(MoveOrder order, const Progress& progress);
 std::string ordered_json(const MoveNode& command);
 // {"node", "vip": text or null, "weight"}
 std::string weight_json(const ChangeWeight& command);
-// {"file", "valid", "errors": [{"line", "column", "what", "way_out"}]}
-std::string config_check_json(const std::string& file, const config::Errors& errors);
+// {"file", "valid", "errors": [{"line", "column", "what", "way_out"}], "not_in_use": [text] or null}
+std::string config_check_json(const std::string& file, const config::Errors& errors,
+                              const std::optional<std::vector<config::Difference>>& differences);
 // {"findings": [{"severity", "what", "why", "fix"}], "not_looked_at": [text]}
 std::string findings_json(const doctor::Findings& findings, const std::vector<std::string>& unseen);
 // {KEY: TEXT}

@@ -70,7 +70,8 @@ void note(Lines& lines, const std::string& text) { lines.push_back(printable(tex
 void describe_own(const Status& before, const Status& after, Lines& lines) {
   if (before.quorate != after.quorate) note(lines, after.quorate ? "quorum gained" : "quorum lost");
   if (before.role != after.role)
-    note(lines, "role: " + before.role + " -> " + after.role + (after.why.empty() ? "" : ": " + after.why));
+    note(lines, "role: " + (before.role.empty() ? "" : before.role + " -> ") + after.role +
+                    (after.why.empty() ? "" : ": " + after.why));
   if ((before.lease_left_ms > 0) != (after.lease_left_ms > 0)) {
     note(lines, after.lease_left_ms > 0 ? "lease gained" : "lease ended: this node answers nobody");
   }

@@ -207,7 +207,7 @@ std::string node_name(const Status& status, std::uint32_t node) {
 std::string node_state(const control::NodeStatus& node) {
   const std::string drained = node.drained ? ", drained" : "";
   if (!node.in_ring) return (node.grace ? "grace" : "gone") + drained;
-  if (!node.member) return "joining" + drained;
+  if (!node.member) return "no member" + drained;
   if (node.retiring) return "retiring" + drained;
   return node.drained ? "drained" : "member";
 }
@@ -231,7 +231,7 @@ std::string render_map(const control::VipStatus& vip, const Style& style) {
 std::string render_status(const Status& status, const Style& style) {
   std::string text = render_summary(status, style) + render_nodes(status, style) + render_moves(status, style);
   for (const control::VipStatus& vip : status.vips) text += render_vip(status, vip, style);
-  if (has_marks(status)) text += "  > moving   * an earlier owner still has connections   . nobody\n";
+  if (has_marks(status)) text += "  > moving   * an earlier owner may still have connections   . nobody\n";
   return text;
 }
 

@@ -1,4 +1,4 @@
-// What is different between two configurations, in words: for the log when nodes differ and for `relais config check`.
+// What is different between two configurations, in words: `relais config check` tells what a restart would change.
 #pragma once
 
 #include "daemon/config/cluster.h"

@@ -304,7 +304,8 @@ def log_command(arguments):
         with open(nodes.log_path(state, arguments.node, arguments.service), encoding="utf-8", errors="replace") as file:
             sys.stdout.write(file.read())
     except FileNotFoundError as error:
-        raise LabError(f"{arguments.node} has no log of {arguments.service} yet") from error
+        raise LabError(f"{arguments.node} has no log of {arguments.service}",
+                       f"lab/lab exec {arguments.node} -- ls /var/log /var/log/corosync") from error
     return 0
 
 

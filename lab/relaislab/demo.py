@@ -107,8 +107,9 @@ def show(state, report):
         say(line)
     crash = next(phase for phase in report["phases"] if phase["name"] == "crash")
     planned = sum(phase["long"]["broken"] for phase in report["phases"] if phase["name"] != "crash")
-    say(f"\nThe crash broke the {crash['long']['broken']} of {LONG_LIVED} long-lived connections that n2 had, and no "
-        f"other; its return, the drain and the resume broke {planned}.")
+    of_n2 = crash["long"]["broken_by_node"].get("n2", 0)
+    say(f"\nThe crash broke {of_n2} of {LONG_LIVED} long-lived connections, which n2 had, and "
+        f"{crash['long']['broken'] - of_n2} of other nodes; its return, the drain and the resume broke {planned}.")
     say(f"The cluster goes on: {len(state.running())} nodes serve {topology.VIP4} and {topology.VIP6}, "
         f"port {topology.SERVICE_PORT}.\n")
     say(NEXT.replace("LAB", lab_command(state.plan.prefix)))

@@ -55,8 +55,11 @@ TEST(Command, without_relaisd_ends_with_3_and_the_way_out) {
   }
 }
 
-TEST(Command, who_ends_with_1_if_nobody_answers) {
-  control::Who who{.address = "203.0.113.7", .bucket = 5, .vips = {{.vip = "mail4", .owner = 2, .owner_name = "n2"}}};
+TEST(Command, who_ends_with_1_if_nobody_answers_or_nobody_knows) {
+  control::Who who{.address = "203.0.113.7",
+                   .bucket = 5,
+                   .current = true,
+                   .vips = {{.vip = "mail4", .owner = 2, .owner_name = "n2"}}};
   std::atomic<bool> owned = true;
   FakeRelaisd relaisd([&](const std::string& request) {
     if (request.starts_with("GET /v1/who?address=203.0.113.7 ")) {
@@ -68,6 +71,9 @@ TEST(Command, who_ends_with_1_if_nobody_answers) {
   EXPECT_EQ(run_line("who 203.0.113.7", relaisd.path()).exit, ExitCode::ok);
   owned = false;
   EXPECT_EQ(run_line("who 203.0.113.7", relaisd.path()).exit, ExitCode::failed);
+  owned = true;
+  who.current = false;
+  EXPECT_EQ(run_line("who 203.0.113.7", relaisd.path()).exit, ExitCode::failed) << "what it knew last is no answer";
 }
 
 // n3 hands its 85 buckets over within three looks.

@@ -104,7 +104,7 @@ TEST(Changes, are_told_in_words) {
                    "VIP mail4: n1 129, n2 85, n3 42"}));
   EXPECT_EQ(describe_changes(calm_cluster(), lost_cluster()),
             (Lines{"quorum lost", "role: member -> outside: no quorum", "lease ended: this node answers nobody",
-                   "corosync: stopped: killed by signal 9", "data plane: none", "n1: member -> joining",
+                   "corosync: stopped: killed by signal 9", "data plane: none", "n1: member -> no member",
                    "n2: member -> gone", "n3: member -> gone", "VIP mail4: n1 0, n2 0, n3 0"}));
 }
 
