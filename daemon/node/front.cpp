@@ -10,6 +10,7 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace relais::node {
 
@@ -115,6 +116,10 @@ FrontCheck mend_front(const config::Cluster& config, const config::Node& self, n
     return check;
   }
   const Result<> guarded = netfilter::check_data_plane(pin_directory_of(link->name), link->index, mode);
+  if (guarded.has_error() && guarded.error().code != ENOENT) {
+    check.trouble = guarded.error();
+    return check;
+  }
   if (guarded.has_error()) {
     check.unguarded = guarded.error();
     const Result<void> removed = remove_addresses(config, *link);

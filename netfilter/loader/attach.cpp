@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <span>
 
@@ -35,14 +36,18 @@ Result<> attach_filter(IfIndex interface, bpf_tc_attach_point point, int program
       "see what is there: tc qdisc show, tc filter show; an old `ingress` qdisc must make room for clsact");
 }
 
+// For check_attached(): only what is certainly off.
+Error gone(std::string what) { return {.what = std::move(what) + " is gone", .way_out = {}, .code = ENOENT}; }
+
 Result<> check_filter(IfIndex interface, bpf_tc_attach_point point) {
   LibbpfLog log;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index_of(interface), .attach_point = point);
   LIBBPF_OPTS(bpf_tc_opts, options, .handle = kFilterHandle, .priority = kFilterPriority);
   const int result = bpf_tc_query(&hook, &options);
   if (result == 0) return {};
-  const char* what = point == BPF_TC_INGRESS ? "the tc ingress program is gone" : "the tc egress program is gone";
-  return log.error(what, result);
+  const std::string what = point == BPF_TC_INGRESS ? "the tc ingress program" : "the tc egress program";
+  if (result == -ENOENT || result == -EINVAL) return gone(what);  // no filter; no clsact to hold one
+  return log.error("cannot look for " + what, result);
 }
 
 Result<> detach_filter(IfIndex interface, bpf_tc_attach_point point) {
@@ -172,7 +177,10 @@ Result<> check_attached(const Hooks& hooks, AttachMode mode) {
   if (auto egress = check_filter(hooks.interface, BPF_TC_EGRESS); !egress) return egress;
   if (auto ingress = check_filter(hooks.interface, BPF_TC_INGRESS); !ingress) return ingress;
   if (mode == AttachMode::tc || pinned_link(hooks)) return {};
-  return Error{.what = "the XDP program is gone, or its link " + hooks.xdp_link, .way_out = {}};
+  if (::access(hooks.xdp_link.c_str(), F_OK) == 0 && attached_mode(hooks.interface) == mode) {
+    return Error{.what = "cannot look into " + hooks.xdp_link, .way_out = {}, .code = EIO};
+  }
+  return gone("the XDP program, or its link " + hooks.xdp_link + ",");
 }
 
 Result<> detach(const Hooks& hooks, Clsact clsact) {

@@ -50,7 +50,8 @@ Result<bool> ensure_clsact(IfIndex interface);
 // At no moment is a frame undecided if a predecessor's or these programs decided before.
 Result<Attached> attach(const Hooks& hooks, const Programs& programs, AttachChoice choice);
 
-// Whether all that attach() put there in this mode still is; the error names what somebody has taken off.
+// Whether all that attach() put there in this mode still is. Error with code ENOENT: it names what somebody has taken
+// off; another code: it could not be seen.
 Result<> check_attached(const Hooks& hooks, AttachMode mode);
 
 enum class Clsact : std::uint8_t { keep, remove };

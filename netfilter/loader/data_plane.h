@@ -90,7 +90,8 @@ class DataPlane {
 // The VIPs that a predecessor's programs know; empty if there is none.
 std::vector<IpAddress> pinned_vips(const std::string& pin_directory);
 
-// Whether the programs that were attached in this mode still are; the error names what somebody has taken off.
+// Whether the programs that were attached in this mode still are. Error with code ENOENT: it names what somebody has
+// taken off; another code: it could not be seen.
 Result<> check_data_plane(const std::string& pin_directory, IfIndex interface, AttachMode mode);
 
 // What DataPlane::detach() does, without a DataPlane: after a daemon that will not come back. Nothing there: fine.

@@ -250,13 +250,15 @@ TEST_P(AttachedTest, what_somebody_takes_off_is_noticed) {
   if (mode != AttachMode::tc) {
     ASSERT_EQ(::unlink((segment_.a.pins + "/xdp").c_str()), 0);
     ASSERT_FALSE(check());
-    EXPECT_NE(check().error().what.find("XDP program is gone"), std::string::npos) << check().error().what;
+    EXPECT_NE(check().error().what.find("XDP program"), std::string::npos) << check().error().what;
+    EXPECT_EQ(check().error().code, ENOENT);
     segment_.open(segment_.a, GetParam());
     ASSERT_TRUE(check()) << "a new start puts it back: " << check().error().to_string();
   }
   segment_.a.space.shell("tc qdisc del dev eth0 clsact");
   ASSERT_FALSE(check());
   EXPECT_NE(check().error().what.find("egress program is gone"), std::string::npos) << check().error().what;
+  EXPECT_EQ(check().error().code, ENOENT);
   segment_.open(segment_.a, GetParam());
   EXPECT_TRUE(check());
 }
