@@ -237,8 +237,7 @@ class FrontTakenOff(SickNodeScenario):
         return self.cluster.execute(SICK, ["/bin/sh", "-ec", script])
 
     def test_addresses_are_put_back(self):
-        self.sh("ip addr del 198.51.100.100/32 dev eth0")
-        self.sh("ip link set eth0 down && ip link set eth0 up")   # takes IPv6 addresses off
+        self.sh("ip addr del 198.51.100.100/32 dev eth0; ip addr del 2001:db8:1::100/128 dev eth0")
         wait_until(lambda: self.kinds().count("address-put-back") >= 2, 10, "nothing was put back")
         shown = self.sh("ip addr show dev eth0")
         self.assertIn("198.51.100.100/32", shown)
@@ -251,9 +250,13 @@ class FrontTakenOff(SickNodeScenario):
         self.sh("tc qdisc del dev eth0 clsact")
         wait_until(lambda: not set(self.daemons()[SICK]) & set(before), 30, "relaisd did not end")
         wait_until(lambda: self.cluster.unsettled_but_leftovers() is None, 30, self.cluster.unsettled_but_leftovers)
-        time.sleep(1)
+        run.phase("guarded")
+        time.sleep(3)
         report = run.finish()
         self.cluster.wait_settled()
+        guarded = report.phase("guarded")
+        self.assertEqual((guarded["failed"], guarded["refused"], guarded["reset"]), (0, 0, 0))
+        self.assertGreater(guarded["answers"].get(SICK, 0), 0, f"{SICK} does not serve again")
         self.assertIn("relais_tc", self.sh("tc filter show dev eth0 egress"))
         broken = report.total["long"]["broken_by_node"]
         self.assertEqual({node: count for node, count in broken.items() if node != SICK and count}, {},
