@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
+#include <sstream>
 
 namespace relais::cli {
 namespace {
@@ -74,6 +76,24 @@ TEST(Command, who_ends_with_1_if_nobody_answers_or_nobody_knows) {
   owned = true;
   who.current = false;
   EXPECT_EQ(run_line("who 203.0.113.7", relaisd.path()).exit, ExitCode::failed) << "what it knew last is no answer";
+}
+
+TEST(Command, config_check_says_what_of_the_file_is_not_in_use_yet) {
+  std::stringstream text;
+  text << std::ifstream(example()).rdbuf();
+  std::string running = text.str();
+  FakeRelaisd relaisd(answers({{"GET /v1/config", running}}));
+  EXPECT_EQ(run_line("config check " + example(), relaisd.path()).out.find("not in use"), std::string::npos);
+  running.replace(running.find("name = \"mail\""), 13, "name = \"post\"");
+  FakeRelaisd other(answers({{"GET /v1/config", running}}));
+  const Outcome human = run_line("config check " + example(), other.path());
+  EXPECT_EQ(human.exit, ExitCode::ok);
+  EXPECT_NE(human.out.find("not in use yet: cluster name: post -> mail (restart relaisd)"), std::string::npos)
+      << human.out;
+  const Outcome machine = run_line("config check --json " + example(), other.path());
+  EXPECT_NE(machine.out.find(R"("not_in_use":["cluster name: post -> mail"])"), std::string::npos) << machine.out;
+  const Outcome alone = run_line("config check --json " + example(), "/run/relais-nobody.sock");
+  EXPECT_NE(alone.out.find(R"("not_in_use":null)"), std::string::npos) << alone.out;
 }
 
 // n3 hands its 85 buckets over within three looks.
