@@ -57,6 +57,8 @@ struct DataPlaneStatus {
   std::string why;   // why not a better mode; empty if native
   std::string interface;
   std::map<std::string, std::uint64_t> verdicts;  // packets by verdict since load
+  std::map<std::string, std::uint64_t> hold;      // openers by what became of them in the SYN hold; empty: no hold
+  std::uint64_t held_now = 0;
   bool operator==(const DataPlaneStatus&) const = default;
 };
 

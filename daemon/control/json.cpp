@@ -61,6 +61,8 @@ void fields_of(Is<DataPlaneStatus> auto& data_plane, auto& visit) {
   visit("why", data_plane.why);
   visit("interface", data_plane.interface);
   visit("verdicts", data_plane.verdicts);
+  visit("hold", data_plane.hold);
+  visit("held_now", data_plane.held_now);
 }
 
 void fields_of(Is<MoveStatus> auto& move, auto& visit) {

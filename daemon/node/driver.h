@@ -21,6 +21,10 @@ class Effects {
   virtual void apply(const ha::ApplyStates& states) = 0;
   virtual void apply(const ha::SetLease& lease) = 0;
   virtual void multicast(ha::ViewId view, ha::Body body) = 0;
+  virtual void list_openers(const ha::ListOpeners& list) = 0;  // answers with OpenersListed, later
+  virtual void apply(const ha::LeaveOpeners& leave) = 0;
+  virtual void forget_openers() = 0;
+  virtual void decide(const ha::DecideHeld& held) = 0;
   virtual void destroy(const ha::DestroyFlows& flows) = 0;
   virtual void save(const ha::Cluster& cluster) = 0;
   virtual void record(const ha::Report& report) = 0;

@@ -95,6 +95,7 @@ Result<netfilter::DataPlane> open_front(const config::Cluster& config, const con
                                         .key = key,
                                         .vips = {},
                                         .choice = choice_of(self.xdp),
+                                        .hold = {.age = config::timing_of(config).hold},
                                         .pin_directory = pin_directory_of(link->name)};
   for (const config::Vip& vip : config.vips) settings.vips.push_back({.address = vip.address, .cluster_mac = vip.mac});
   const Result<void> file_system = prepare_bpf_file_system(settings.pin_directory);
@@ -106,6 +107,15 @@ Result<netfilter::DataPlane> open_front(const config::Cluster& config, const con
   const Result<void> addresses = add_addresses(config, *link);
   if (addresses.has_error()) return addresses.error();
   return data_plane;
+}
+
+Result<netfilter::QueueRule> hold_rule(const config::Node& self) {
+  constexpr std::uint32_t kFirstQueue = 29000;
+  constexpr std::uint32_t kQueues = 1000;
+  const Result<netfilter::Link> link = netfilter::find_link(self.interface);
+  if (link.has_error()) return link.error();
+  return netfilter::QueueRule{.interface = link->name,
+                              .queue = static_cast<std::uint16_t>(kFirstQueue + link->index.value() % kQueues)};
 }
 
 FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode) {
@@ -143,7 +153,10 @@ Result<void> remove_front(const config::Cluster& config, const config::Node& sel
     const Result<> filter = netfilter::remove_multicast_mac(link->name, vip.mac);
     if (filter.has_error()) return filter.error();
   }
-  return netfilter::remove_data_plane(pin_directory_of(link->name), link->index);
+  const Result<> detached = netfilter::remove_data_plane(pin_directory_of(link->name), link->index);
+  if (detached.has_error()) return detached;
+  const Result<netfilter::QueueRule> rule = hold_rule(self);
+  return rule.has_error() ? Result<void>(rule.error()) : netfilter::remove_queue_rule(*rule);
 }
 
 }  // namespace relais::node

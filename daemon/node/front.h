@@ -6,6 +6,7 @@
 #include "base/siphash.h"
 #include "base/unique_fd.h"
 #include "daemon/config/cluster.h"
+#include "netfilter/hold/queue_rule.h"
 #include "netfilter/loader/data_plane.h"
 
 #include <optional>
@@ -25,6 +26,10 @@ Result<UniqueFd> lock_front(const config::Node& self);
 // never answers for a VIP unguarded. VIPs of a former configuration are taken off before. Nothing is answered until a
 // lease is set.
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
+
+// The rule of the SYN hold on the front interface. One queue per interface, so that nodes of two clusters on one machine
+// do not take each other's packets.
+Result<netfilter::QueueRule> hold_rule(const config::Node& self);
 
 struct FrontCheck {
   std::vector<IpAddress> put_back;  // VIPs that somebody had taken off the interface

@@ -23,6 +23,7 @@ namespace {
 constexpr std::chrono::milliseconds kCountInterval{1000};
 constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
 constexpr std::chrono::milliseconds kFrontInterval{1000};
+constexpr std::chrono::seconds kRuleInterval{10};
 
 // Members of this group may use the control socket, as root may.
 constexpr std::string_view kGroup = "relais";
@@ -88,6 +89,7 @@ struct Node::Parts {
   ClusterKey key;
   netfilter::DataPlane data_plane;
   netfilter::FlowInspector inspector;
+  netfilter::FlowInspector opener_inspector;
   ha::State state;
 };
 
@@ -105,6 +107,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   if (data_plane.has_error()) return data_plane.error();
   Result<netfilter::FlowInspector> inspector = netfilter::FlowInspector::open();
   if (inspector.has_error()) return inspector.error();
+  Result<netfilter::FlowInspector> opener_inspector = netfilter::FlowInspector::open();
+  if (opener_inspector.has_error()) return opener_inspector.error();
   Result<ha::Cluster> known = load_state(config.state_directory);
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
   ha::State state =
@@ -116,6 +120,7 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
                                                   .key = std::move(*key),
                                                   .data_plane = std::move(*data_plane),
                                                   .inspector = std::move(*inspector),
+                                                  .opener_inspector = std::move(*opener_inspector),
                                                   .state = std::move(state)}));
   if (damaged) {
     result->log(ha::Severity::warning, "state-unreadable",
@@ -133,13 +138,16 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       key_(parts.key.bucket_hash_key()),
       data_plane_(std::move(parts.data_plane)),
       inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
+      opener_inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.opener_inspector))),
       log_(fmt::format("{:016x}", parts.state.settings.incarnation)),
       driver_(io, *this, std::move(parts.state)),
       flow_timer_(io),
       front_timer_(io),
+      rule_timer_(io),
       signals_(io, SIGTERM, SIGINT),
       worker_(std::make_unique<Worker>(io)),
-      file_worker_(std::make_unique<Worker>(io)) {
+      file_worker_(std::make_unique<Worker>(io)),
+      opener_worker_(std::make_unique<Worker>(io)) {
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
   corosync_ = std::make_unique<corosync::CorosyncProcess>(io, process_settings(config_, parts.key), report);
@@ -171,6 +179,7 @@ void Node::start() {
   if (const Result<void> realtime = become_realtime(); realtime.has_error()) {
     log(ha::Severity::warning, "not-realtime", realtime.error().to_string());
   }
+  open_hold();
   driver_.start();
   corosync_->start();
   ring_ = std::make_unique<corosync::RingLink>(
@@ -220,6 +229,52 @@ void Node::count_flows() {
                  if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
                  arm_flow_timer();
                });
+}
+
+// The rule first, so that nothing marked meets a firewall without it.
+void Node::open_hold() {
+  const Result<netfilter::QueueRule> rule = hold_rule(self_);
+  if (rule.has_error()) return without_hold(rule.error());
+  const auto added = netfilter::add_queue_rule(*rule);
+  if (added.has_error()) return without_hold(added.error());
+  Result<std::unique_ptr<Hold>> hold =
+      Hold::open(io_, {.queue = rule->queue,
+                       .key = key_,
+                       .vips = vip_addresses_,
+                       .timing = driver_.state().settings.timing},
+                 data_plane_);
+  if (hold.has_error()) return without_hold(hold.error());
+  hold_ = std::move(*hold);
+  watch_hold_rule();
+}
+
+void Node::without_hold(const Error& error) {
+  hold_.reset();
+  const Result<> off = data_plane_.set_hold(netfilter::HoldSwitch::off);
+  log(ha::Severity::error, "no-hold",
+      error.to_string() + "; this node serves all the same, but clients that open in the moment of a takeover wait for "
+                          "TCP's retry" + (off.has_error() ? "; " + off.error().to_string() : ""));
+}
+
+// Somebody may load a firewall of his own.
+void Node::watch_hold_rule() {
+  if (ended_ || !hold_) return;
+  rule_timer_.expires_after(kRuleInterval);
+  rule_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || ended_) return;
+    worker_->run(
+        [self = self_]() -> Result<netfilter::RuleChange> {
+          const Result<netfilter::QueueRule> rule = hold_rule(self);
+          if (rule.has_error()) return rule.error();
+          return netfilter::add_queue_rule(*rule);
+        },
+        [this](const Result<netfilter::RuleChange>& change) {
+          if (change.has_error()) return without_hold(change.error());
+          if (*change == netfilter::RuleChange::added)
+            log(ha::Severity::warning, "hold-rule-put-back", "the SYN hold's firewall rule was gone: put back");
+          watch_hold_rule();
+        });
+  });
 }
 
 void Node::watch_front() {
@@ -280,6 +335,37 @@ void Node::multicast(ha::ViewId view, ha::Body body) {
   spdlog::debug("not sent: {}", sent.error().to_string());
 }
 
+void Node::list_openers(const ha::ListOpeners& list) {
+  opener_worker_->run(
+      [inspector = opener_inspector_, table = std::make_shared<netfilter::OpenerTable>(data_plane_.openers()),
+       request = OpenerRequest{.list = list,
+                               .vips = vip_addresses_,
+                               .key = key_,
+                               .hold = driver_.state().settings.timing.hold,
+                               .forgotten = data_plane_.openers_forgotten()}] {
+        return collect_openers(*inspector, *table, request);
+      },
+      [this, move = list.move](Result<ha::OpenersListed> listed) {
+        if (listed.has_error()) {
+          log(ha::Severity::warning, "openers-unknown",
+              listed.error().to_string() + "; clients that open in the moment of this handover may have to try again");
+          listed = ha::OpenersListed{.move = move, .openers = {}, .complete = false};
+        }
+        driver_.feed(std::move(*listed));
+      });
+}
+
+void Node::apply(const ha::LeaveOpeners& leave) {
+  const Result<> noted = note_others_openers(data_plane_.openers(), leave.openers);
+  if (noted.has_error()) log(ha::Severity::warning, "openers-unknown", noted.error().to_string());
+}
+
+void Node::forget_openers() { data_plane_.forget_openers(boot_now()); }
+
+void Node::decide(const ha::DecideHeld& held) {
+  if (hold_) hold_->decide(held);
+}
+
 void Node::destroy(const ha::DestroyFlows& flows) {
   worker_->run([inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets,
                 key = key_] { return inspector->destroy(vip, buckets, key); },
@@ -335,6 +421,8 @@ void Node::end() {
   driver_.stop();
   flow_timer_.cancel();
   front_timer_.cancel();
+  rule_timer_.cancel();
+  hold_.reset();
   signals_.cancel();
   ring_.reset();
   corosync_.reset();
@@ -342,6 +430,7 @@ void Node::end() {
   if (metrics_server_) metrics_server_->stop();
   worker_.reset();
   file_worker_.reset();
+  opener_worker_.reset();
   spdlog::info("left the cluster; the data plane stays attached, without a lease");
 }
 

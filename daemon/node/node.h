@@ -11,6 +11,7 @@
 #include "daemon/metrics/metrics.h"
 #include "daemon/node/driver.h"
 #include "daemon/node/front.h"
+#include "daemon/node/hold.h"
 #include "daemon/node/worker.h"
 #include "ha/corosync/link.h"
 #include "ha/corosync/process.h"
@@ -55,6 +56,10 @@ class Node final : private Effects, private control::Backend {
   void apply(const ha::ApplyStates& states) override;
   void apply(const ha::SetLease& lease) override;
   void multicast(ha::ViewId view, ha::Body body) override;
+  void list_openers(const ha::ListOpeners& list) override;
+  void apply(const ha::LeaveOpeners& leave) override;
+  void forget_openers() override;
+  void decide(const ha::DecideHeld& held) override;
   void destroy(const ha::DestroyFlows& flows) override;
   void save(const ha::Cluster& cluster) override;
   void record(const ha::Report& report) override;
@@ -70,6 +75,9 @@ class Node final : private Effects, private control::Backend {
   std::string configuration() override;
   control::Version version() override;
 
+  void open_hold();
+  void watch_hold_rule();
+  void without_hold(const Error& error);
   void serve_control(control::ControlSocket socket);
   void open_metrics();
   void wait_for_signal(std::string_view answer);
@@ -92,6 +100,8 @@ class Node final : private Effects, private control::Backend {
   netfilter::DataPlane data_plane_;
   std::shared_ptr<netfilter::FlowInspector> inspector_;  // used by jobs of the worker only
   std::vector<IpAddress> vip_addresses_;
+  std::shared_ptr<netfilter::FlowInspector> opener_inspector_;  // used by jobs of opener_worker_ only
+  std::unique_ptr<Hold> hold_;                                  // empty: this node cannot hold openers
   control::EventLog log_;
   Driver driver_;
   std::unique_ptr<corosync::CorosyncProcess> corosync_;
@@ -100,6 +110,7 @@ class Node final : private Effects, private control::Backend {
   std::optional<control::Server> metrics_server_;
   boost::asio::steady_timer flow_timer_;
   boost::asio::steady_timer front_timer_;
+  boost::asio::steady_timer rule_timer_;
   boost::asio::signal_set signals_;
 
   enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
@@ -114,9 +125,10 @@ class Node final : private Effects, private control::Backend {
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
   // Last: their jobs use the parts above. Files have a thread of their own, because a disk that hangs must not keep the
-  // connections from being counted, without which no node joins.
+  // connections from being counted, without which no node joins; and a handover waits for its list of openers.
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Worker> file_worker_;
+  std::unique_ptr<Worker> opener_worker_;
 };
 
 }  // namespace relais::node

@@ -43,7 +43,9 @@ control::DataPlaneStatus Node::data_plane_status() const {
   control::DataPlaneStatus status{.mode = std::string(netfilter::to_string(data_plane_.mode())),
                                   .why = data_plane_.why(),
                                   .interface = self_.interface,
-                                  .verdicts = {}};
+                                  .verdicts = {},
+                                  .hold = hold_ ? hold_->counters() : std::map<std::string, std::uint64_t>{},
+                                  .held_now = hold_ ? hold_->size() : 0};
   const Result<netfilter::Counters> counters = data_plane_.counters();
   if (counters.has_error()) return status;
   for (const auto& [name, count] : counters->verdicts) status.verdicts[std::string(name)] = count;
@@ -97,6 +99,7 @@ Result<void> Node::carry_out(control::OrderKind kind, const control::Order& orde
 
 metrics::MetricsInput Node::metrics_input() {
   const ha::State& state = driver_.state();
+  const control::DataPlaneStatus plane = data_plane_status();
   const corosync::LinkStatus ring = ring_ ? ring_->status() : corosync::LinkStatus{};
   metrics::MetricsInput input{.version = RELAIS_VERSION,
                               .cluster = config_.name,
@@ -104,7 +107,9 @@ metrics::MetricsInput Node::metrics_input() {
                               .member = state.role == ha::Role::member ? metrics::Answer::yes : metrics::Answer::no,
                               .quorate = state.view.quorate ? metrics::Answer::yes : metrics::Answer::no,
                               .lease_left = std::max(Duration::zero(), state.lease_until - boot_now()),
-                              .verdicts = data_plane_status().verdicts,
+                              .verdicts = plane.verdicts,
+                              .hold = plane.hold,
+                              .held_now = plane.held_now,
                               .moves_by_cause = log_.moves_by_cause(),
                               .last_takeover = last_takeover_,
                               .heartbeats_sent = heartbeats_sent_,

@@ -33,6 +33,37 @@ struct Multicast {
   bool operator==(const Multicast&) const = default;
 };
 
+// For a handover: which openers of these buckets (by VIP) has this node accepted? It keeps them; the answer is
+// OpenersListed, also if it is "not known".
+struct ListOpeners {
+  Epoch move;
+  std::vector<BucketSet> buckets;
+  bool operator==(const ListOpeners&) const = default;
+};
+
+// Openers that previous owners have accepted. Carried out before the states that follow in the list.
+struct LeaveOpeners {
+  std::vector<Opener> openers;
+  bool operator==(const LeaveOpeners&) const = default;
+};
+
+// Nothing that was noted of openers holds any more: others may have answered them since.
+struct ForgetOpeners {
+  bool operator==(const ForgetOpeners&) const = default;
+};
+
+// What becomes of the openers that are held for these buckets (by VIP).
+enum class HeldDecision : std::uint8_t {
+  drop,                // the owner has answered them, or nobody can tell
+  release,             // nobody else answers them: what previous owners go on with is known
+  release_unanswered,  // the owner has died: those whose clients have not gone on
+};
+struct DecideHeld {
+  std::vector<BucketSet> buckets;
+  HeldDecision decision = HeldDecision::drop;
+  bool operator==(const DecideHeld&) const = default;
+};
+
 // Reset the local connections of these buckets (drain limit).
 struct DestroyFlows {
   VipId vip;
@@ -76,7 +107,8 @@ struct StopNow {
   bool operator==(const StopNow&) const = default;
 };
 
-using Action = std::variant<ApplyStates, SetLease, Multicast, DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
+using Action = std::variant<ApplyStates, SetLease, Multicast, ListOpeners, LeaveOpeners, ForgetOpeners, DecideHeld,
+                            DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
 using Actions = std::vector<Action>;
 
 }  // namespace relais::ha

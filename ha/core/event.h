@@ -62,6 +62,14 @@ struct FlowsCounted {
   bool operator==(const FlowsCounted&) const = default;
 };
 
+// The answer to ListOpeners.
+struct OpenersListed {
+  Epoch move;
+  std::vector<Opener> openers;  // at most kMaxOpeners
+  bool complete = true;         // false: there were more, or they could not be listed
+  bool operator==(const OpenersListed&) const = default;
+};
+
 // An operator's order that this node was asked to carry out.
 struct Ordered {
   std::variant<SetDrained, SetWeight> order;
@@ -73,6 +81,7 @@ struct StopRequested {
   bool operator==(const StopRequested&) const = default;
 };
 
-using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, Ordered, StopRequested>;
+using Event =
+    std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested>;
 
 }  // namespace relais::ha

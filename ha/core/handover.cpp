@@ -1,6 +1,8 @@
-// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready) -> released (the old one
-// has stopped accepting; the new one adopts), each step an ordered message, so there is never an overlap. A takeover or
-// founding is a claim: the new owner waits for the fences, serves, and says so. The plan itself needs no message: every
+// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the connection
+// openers that come from then on) -> released (the old one has stopped accepting, and names the openers that it goes on
+// with; the new one adopts and lets the other held ones in), each step an ordered message, so there is never an overlap,
+// and never a gap that a client would notice. A takeover or founding is a claim: the new owner waits for the fences,
+// serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no message: every
 // member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
 #include "ha/core/machine.h"
 
@@ -191,7 +193,7 @@ void Machine::apply_plan(Cause cause) {
   book.settle_connections();
   for (const auto& [route, epoch] : book.epochs()) {
     state.move_started[epoch] = now;
-    if (route.phase == MovePhase::planned && route.to == self() && is_member()) multicast(Holding{epoch});
+    announce_holding(epoch);
   }
 }
 
@@ -210,6 +212,23 @@ void Machine::apply_founding_plan() {
       table[i].move = book.enter({.from = kNoNode, .to = plan.owner[i], .phase = MovePhase::claiming});
     }
   }
+}
+
+// Only under a lease: without one this node holds nothing, and could not answer what the old owner leaves to it. When it
+// gets one it says so (lease.cpp). What it holds so far, as the standby, the owner has answered.
+void Machine::announce_holding(Epoch epoch) {
+  const Move& move = cluster().moves.at(epoch);
+  if (move.to != self() || move.phase != MovePhase::planned || !is_member() || state.lease_until <= now) return;
+  actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
+  multicast(Holding{epoch});
+}
+
+std::vector<BucketSet> Machine::buckets_of_move(Epoch epoch) const {
+  std::vector<BucketSet> buckets(state.cluster.vips.size());
+  for (std::size_t vip = 0; vip < buckets.size(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) buckets[vip][i] = state.cluster.vips[vip][i].move == epoch;
+  }
+  return buckets;
 }
 
 void Machine::abandon_moves_of(NodeId node) {
@@ -246,7 +265,18 @@ void Machine::apply_holding(NodeId from, const Holding& holding) {
   if (move.to != from || move.phase != MovePhase::planned) return;
   move.phase = MovePhase::holding;
   if (move.from == self() && is_member())
-    multicast(Released{.move = holding.move, .flows = flows_of_move(holding.move)});
+    actions.emplace_back(ListOpeners{.move = holding.move, .buckets = buckets_of_move(holding.move)});
+}
+
+// The data plane has stopped accepting before the list was made (I3).
+void Machine::on_openers(const OpenersListed& listed) {
+  const auto move = cluster().moves.find(listed.move);
+  if (!is_member() || move == cluster().moves.end()) return;
+  if (move->second.from != self() || move->second.phase != MovePhase::holding) return;
+  multicast(Released{.move = listed.move,
+                     .flows = flows_of_move(listed.move),
+                     .openers = listed.openers,
+                     .complete = listed.complete});
 }
 
 void Machine::apply_released(NodeId from, const Released& released) {
@@ -255,6 +285,13 @@ void Machine::apply_released(NodeId from, const Released& released) {
   Move& move = found->second;
   if (move.from != from || move.phase != MovePhase::holding) return;
   move.flows_kept = released.flows;
+  // Whoever owns the bucket while the old owner has leftovers there: it may be the standby soon.
+  if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
+  if (move.to == self() && is_member()) {
+    actions.emplace_back(
+        DecideHeld{.buckets = buckets_of_move(released.move),
+                   .decision = released.complete ? HeldDecision::release : HeldDecision::drop});
+  }
   for (BucketTable& table : cluster().vips) {
     for (Bucket& bucket : table) {
       if (bucket.move != released.move) continue;
@@ -309,10 +346,9 @@ void Machine::apply_set_weight(const SetWeight& order) {
 
 void Machine::speak_for_moves() {
   for (const auto& [epoch, move] : cluster().moves) {
-    if (move.to == self() && move.phase == MovePhase::planned) multicast(Holding{epoch});
-    if (move.from == self() && move.phase == MovePhase::holding) {
-      multicast(Released{.move = epoch, .flows = flows_of_move(epoch)});
-    }
+    announce_holding(epoch);
+    if (move.from == self() && move.phase == MovePhase::holding)
+      actions.emplace_back(ListOpeners{.move = epoch, .buckets = buckets_of_move(epoch)});
     if (state.claimed.contains(epoch)) announce_claim(epoch, move);
   }
 }
@@ -322,6 +358,8 @@ void Machine::claim_if_fenced() {
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
+    actions.emplace_back(
+        DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
     announce_claim(epoch, move);
   }
 }

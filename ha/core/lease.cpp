@@ -149,8 +149,12 @@ void Machine::renew_lease() {
   if (newest == state.sent.rend()) return;
   const Instant until = newest->at + state.settings.timing.lease;
   if (until <= state.lease_until) return;
+  const bool had_none = state.lease_until <= now;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
+  if (had_none) {
+    for (const auto& [epoch, move] : cluster().moves) announce_holding(epoch);
+  }
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");

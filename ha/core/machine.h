@@ -97,8 +97,11 @@ struct Machine {
   void abandon_moves_of(NodeId node);
   void finish_move(const Receipt& receipt);
   void announce_claim(Epoch epoch, const Move& move);
+  void announce_holding(Epoch epoch);
   void speak_for_moves();  // says again what this node has to say about the moves under way
   void claim_if_fenced();
+  void on_openers(const OpenersListed& listed);
+  std::vector<BucketSet> buckets_of_move(Epoch epoch) const;  // by VIP
 
   // leftovers.cpp
   void on_flows(const FlowsCounted& counted);

@@ -157,6 +157,7 @@ void Machine::become_outside(Severity severity, std::string kind, std::string te
 }
 
 void Machine::become_joining() {
+  if (is_member()) actions.emplace_back(ForgetOpeners{});
   state.role = Role::joining;
   revoke_lease();
   state.claimed.clear();

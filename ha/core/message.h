@@ -6,6 +6,7 @@
 #include "base/bucket_state.h"
 #include "base/ids.h"
 #include "base/node_set.h"
+#include "base/opener.h"
 #include "base/time.h"
 #include "ha/core/cluster.h"
 
@@ -65,9 +66,12 @@ struct Holding {
 };
 
 // Handover step 2, from the old owner, after its data plane has stopped accepting new connections.
+inline constexpr std::size_t kMaxOpeners = 8192;  // in one message
 struct Released {
   Epoch move;
-  std::uint32_t flows = 0;  // connections that it keeps (they become leftovers)
+  std::uint32_t flows = 0;      // connections that it keeps (they become leftovers)
+  std::vector<Opener> openers;  // that it has accepted; those that are opening stay with it, sent again too
+  bool complete = true;         // whether `openers` has all that the new owner may be holding
   bool operator==(const Released&) const = default;
 };
 

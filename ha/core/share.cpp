@@ -13,10 +13,10 @@ BucketState without_membership(BucketState current) {
   return current == BucketState::foreign ? BucketState::foreign : BucketState::leftover;
 }
 
-BucketState state_as_owner(const State& state, const Bucket& bucket, BucketState current) {
+BucketState state_as_owner(const State& state, const Bucket& bucket) {
   if (bucket.move != Epoch{}) {
     const Move& move = state.cluster.moves.at(bucket.move);
-    if (waits_to_claim(state, bucket.move)) return without_membership(current);
+    if (waits_to_claim(state, bucket.move)) return BucketState::shadow;
     if (move.phase == MovePhase::holding) return BucketState::leftover;  // I3: released before the new owner adopts
   }
   NodeSet others = bucket.leftovers;
@@ -24,10 +24,23 @@ BucketState state_as_owner(const State& state, const Bucket& bucket, BucketState
   return others.empty() ? BucketState::serve : BucketState::adopt;
 }
 
+// Who may be the next owner holds the connection openers: the new owner of a handover, and the standby.
+bool may_be_next(const State& state, const Bucket& bucket) {
+  const NodeId self = state.settings.self;
+  return bucket.standby == self || (bucket.move != Epoch{} && state.cluster.moves.at(bucket.move).to == self);
+}
+
 BucketState decide_state(const State& state, const Bucket& bucket, BucketState current) {
   if (state.role != Role::member) return without_membership(current);
-  if (bucket.owner == state.settings.self) return state_as_owner(state, bucket, current);
+  if (bucket.owner == state.settings.self) return state_as_owner(state, bucket);
+  if (may_be_next(state, bucket)) return BucketState::shadow;
   return bucket.leftovers.contains(state.settings.self) ? BucketState::leftover : BucketState::foreign;
+}
+
+// Whether this node may have connections there without owning the bucket.
+bool is_left_over(const State& state, const Bucket& bucket, BucketState applied) {
+  return applied == BucketState::leftover ||
+         (applied == BucketState::shadow && bucket.leftovers.contains(state.settings.self));
 }
 
 }  // namespace
@@ -39,11 +52,12 @@ void Machine::publish_states() {
       const BucketState before = state.applied[vip][bucket];
       const Bucket record = state.cluster.vips.empty() ? Bucket{} : state.cluster.vips[vip][bucket];
       next[bucket] = decide_state(state, record, before);
-      if (next[bucket] == BucketState::leftover && state.leftover_since[vip][bucket] == Instant{}) {
+      const bool left_over = is_left_over(state, record, next[bucket]);
+      if (left_over && state.leftover_since[vip][bucket] == Instant{}) {
         state.leftover_since[vip][bucket] = now;
         state.zero_counts[vip][bucket] = 0;
       }
-      if (next[bucket] != BucketState::leftover) state.leftover_since[vip][bucket] = Instant{};
+      if (!left_over) state.leftover_since[vip][bucket] = Instant{};
     }
     if (next == state.applied[vip]) continue;
     state.applied[vip] = next;

@@ -11,10 +11,12 @@ namespace relais::ha {
 
 namespace {
 
-// The data plane must refuse before others are told that it does, so states and lease go first.
+// The data plane must refuse before others are told that it does, so states and lease go first; and what a new owner
+// must leave to the previous one goes before the states by which it answers.
 void put_data_plane_first(Actions& actions) {
   std::ranges::stable_partition(actions, [](const Action& action) {
-    return std::holds_alternative<ApplyStates>(action) || std::holds_alternative<SetLease>(action);
+    return std::holds_alternative<LeaveOpeners>(action) || std::holds_alternative<ForgetOpeners>(action) ||
+           std::holds_alternative<ApplyStates>(action) || std::holds_alternative<SetLease>(action);
   });
 }
 
@@ -111,6 +113,7 @@ Step step(State state, const Event& event, Instant now) {
                  [&](const RingLost& lost) { machine.on_ring_lost(lost); },
                  [&](const Tick&) { machine.suspect_silent_members(); },
                  [&](const FlowsCounted& counted) { machine.on_flows(counted); },
+                 [&](const OpenersListed& listed) { machine.on_openers(listed); },
                  [&](const Ordered& ordered) { on_order(machine, ordered); },
                  [&](const StopRequested&) { machine.start_retiring(); },
              },
@@ -143,8 +146,8 @@ Instant next_wakeup(const State& state) {
 
 bool wants_flow_counts(const State& state) {
   if (state.role == Role::joining) return !state.flows_known;
-  return std::ranges::any_of(state.applied, [](const BucketStates& states) {
-    return std::ranges::find(states, BucketState::leftover) != states.end();
+  return std::ranges::any_of(state.leftover_since, [](const auto& since) {
+    return std::ranges::any_of(since, [](Instant instant) { return instant != Instant{}; });
   });
 }
 

@@ -15,6 +15,9 @@ struct Timing {
   Duration lease{};        // L: how long a heartbeat that a majority has seen lets its sender answer
   Duration guard{};        // added to L before another node claims: clock rates, late packets
   Duration silence{};      // a member that is in the ring but sends no heartbeat for so long is declared dead
+  Duration hold{};         // a standby holds a connection opener so long: longer than any takeover, if it can
+  Duration hold_settle{};  // a held opener that a dead node may have answered is let in this long after it came, if its
+                           // client has not gone on: longer than the way to most clients and back
   Duration hello_retry{};  // a joiner that got no state asks again after so long
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
@@ -34,6 +37,10 @@ constexpr Timing timing_for_token(Duration token) {
   // carry the first one after it: so survivors never stop serving while the ring drops the dead node.
   timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
   timing.guard = 15ms;  // 500 ppm of the longest lease is 1.2 ms; the rest is for packets accepted just before the end
+  // A SYN that comes in the moment of a crash waits for the fence, plus what the claim takes. Beyond a second the client
+  // has sent it again (RFC 6298).
+  timing.hold = std::min<Duration>(timing.lease + timing.guard + 60ms, 880ms);
+  timing.hold_settle = 100ms;
   timing.silence = timing.lease + timing.guard;
   timing.hello_retry = std::max<Duration>(timing.detection, 1s);
   timing.grace = 10s;

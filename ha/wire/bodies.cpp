@@ -134,13 +134,33 @@ template <>
 struct Codec<ha::Released> {
   static constexpr std::uint8_t type = 5;
   static void write(Writer& out, const ha::Released& body) {
-    const auto& [move, flows] = body;
+    const auto& [move, flows, openers, complete] = body;
+    INVARIANT(openers.size() <= ha::kMaxOpeners, "no more openers than fit a message");
     out.put(move.value());
     out.put(flows);
+    write_flag(out, complete);
+    out.put(static_cast<std::uint16_t>(openers.size()));
+    for (const Opener& opener : openers) {
+      out.put(opener.id.value());
+      out.put(opener.vip.value());
+      out.put(opener.bucket.value());
+      out.put(static_cast<std::uint8_t>(opener.phase));
+    }
   }
   static ha::Released read(Reader in) {
-    const Epoch move(in.get<std::uint64_t>("released.move"));
-    return {.move = move, .flows = in.get<std::uint32_t>("released.flows")};
+    ha::Released body;
+    body.move = Epoch(in.get<std::uint64_t>("released.move"));
+    body.flows = in.get<std::uint32_t>("released.flows");
+    body.complete = read_flag(in, "released.complete");
+    const auto openers = in.get_at_most<std::uint16_t>("released.openers", ha::kMaxOpeners);
+    for (std::size_t i = 0; i < openers && !in.failed(); ++i) {
+      const OpenerId id(in.get<std::uint64_t>("released.opener.id"));
+      const VipId vip = read_vip(in, "released.opener.vip");
+      const BucketId bucket(in.get<std::uint8_t>("released.opener.bucket"));
+      const auto phase = static_cast<OpenerPhase>(in.get_at_most<std::uint8_t>("released.opener.phase", 1));
+      body.openers.push_back({.id = id, .vip = vip, .bucket = bucket, .phase = phase});
+    }
+    return body;
   }
 };
 

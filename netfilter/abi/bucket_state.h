@@ -10,7 +10,7 @@
 enum relais_bucket_state {
   RELAIS_FOREIGN = 0,  /* someone else's: drop */
   RELAIS_LEFTOVER = 1, /* previous owner: only packets that a local socket has */
-  RELAIS_SHADOW = 2,   /* standby: openers wait for a decision (dropped and counted apart), the rest as leftover */
+  RELAIS_SHADOW = 2,   /* standby, or new owner in a handover: openers wait in the hold, the rest as leftover */
   RELAIS_ADOPT = 3,    /* new owner while others have leftovers: unknown segments are dropped silently */
   RELAIS_SERVE = 4,    /* owner */
 };

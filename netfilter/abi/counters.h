@@ -16,15 +16,21 @@
   X(PASS_REQUEST, pass_request)           /* a local request socket has it, sequence number checked */                 \
   X(PASS_COOKIE, pass_cookie)             /* a valid SYN cookie of this node */                                        \
   X(PASS_FRAGMENT, pass_fragment)         /* later fragment: useless without its first one */                          \
+  X(PASS_HOLD, pass_hold)                 /* opener in a shadow bucket: into the hold */                               \
   X(DROP_FOREIGN, drop_foreign)           /* someone else's */                                                         \
   X(DROP_LEFTOVER, drop_leftover)         /* opener, UDP or ICMP in a leftover bucket */                               \
-  X(DROP_SHADOW, drop_shadow)             /* opener, UDP or ICMP in a shadow bucket */                                 \
+  X(DROP_SHADOW, drop_shadow)             /* UDP or ICMP in a shadow bucket */                                         \
+  X(DROP_HELD, drop_held)                 /* opener that waits in the hold already */                                  \
+  X(DROP_HOLD_RATE, drop_hold_rate)       /* opener for the hold, but too many come */                                 \
+  X(DROP_ELSEWHERE, drop_elsewhere)       /* opener that the previous owner has accepted */                            \
+  X(DROP_MARKER, drop_marker)             /* came from the wire with the hold's marker */                              \
   X(DROP_UNKNOWN, drop_unknown)           /* no local socket has it; another node may */                               \
   X(DROP_REQUEST, drop_request)           /* answers another node's SYN-ACK: I would reset it */                       \
   X(DROP_LEASE, drop_lease)               /* would have been answered, but the lease is over */                        \
   X(DROP_MALFORMED, drop_malformed)       /* for a VIP, but truncated or senseless */                                  \
   X(EGRESS_REWRITTEN, egress_rewritten)   /* ARP or NDP from a VIP: now carries the cluster MAC */                     \
-  X(EGRESS_DROP_LEASE, egress_drop_lease) /* from a VIP after the end of the lease */
+  X(EGRESS_DROP_LEASE, egress_drop_lease) /* from a VIP after the end of the lease */                                  \
+  X(EGRESS_DROP_ANSWER, egress_drop_answer) /* SYN-ACK to an opener that is not this node's to answer */
 
 enum relais_verdict {
   RELAIS_NO_VERDICT = 0,

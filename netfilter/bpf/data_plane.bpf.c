@@ -1,7 +1,10 @@
 /* The programs of the data plane and the hooks that they sit on.
  *
  *   with XDP:  NIC -> relais_xdp (decides) -> relais_tc_host (packet type) -> stack -> relais_tc_egress -> NIC
- *   without:   NIC -> relais_tc_ingress (decides, packet type)             -> stack -> relais_tc_egress -> NIC */
+ *   without:   NIC -> relais_tc_ingress (decides, packet type)             -> stack -> relais_tc_egress -> NIC
+ *
+ * An opener that is to be held goes up with the marker as its source MAC; a firewall rule of netfilter/hold takes it
+ * out of the stack's way. Were the rule missing, the stack's answer would not pass relais_tc_egress. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_endian.h>
@@ -26,6 +29,12 @@ static __always_inline int is_own(const struct ethhdr *ethernet)
          *(__u16 *)(ethernet->h_dest + 4) == *(const volatile __u16 *)(node.own_mac + 4);
 }
 
+static __always_inline void mark_for_hold(struct ethhdr *ethernet)
+{
+  *(__u16 *)ethernet->h_source = MARKER_FIRST;
+  *(__u32 *)(ethernet->h_source + 2) = MARKER_REST;
+}
+
 SEC("xdp.frags")
 int relais_xdp(struct xdp_md *context)
 {
@@ -39,6 +48,8 @@ int relais_xdp(struct xdp_md *context)
   if (is_untouched(verdict) || (void *)(ethernet + 1) > end)
     return XDP_PASS;
   make_own(ethernet);
+  if (verdict == RELAIS_PASS_HOLD)
+    mark_for_hold(ethernet);
   return XDP_PASS;
 }
 
@@ -56,7 +67,14 @@ int relais_tc_host(struct __sk_buff *skb)
   return TC_UNSPECIFIED;
 }
 
-/* For interfaces that take no XDP program: decides here; only the packet type needs to change, not the MAC. */
+static __always_inline int store_marker(struct __sk_buff *skb)
+{
+  const __u8 marker[MAC_LENGTH] = RELAIS_HOLD_MARKER;
+
+  return bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethhdr, h_source), marker, sizeof(marker), 0) == 0;
+}
+
+/* For interfaces that take no XDP program: decides here; only the packet type needs to change, not the own MAC. */
 SEC("tc")
 int relais_tc_ingress(struct __sk_buff *skb)
 {
@@ -74,6 +92,8 @@ int relais_tc_ingress(struct __sk_buff *skb)
     return TC_SHOT;
   if (!is_untouched(verdict) && skb->pkt_type != PACKET_TYPE_HOST)
     bpf_skb_change_type(skb, PACKET_TYPE_HOST);
+  if (verdict == RELAIS_PASS_HOLD && !store_marker(skb))
+    return TC_SHOT; /* what cannot be held must not be answered */
   return TC_UNSPECIFIED;
 }
 

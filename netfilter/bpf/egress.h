@@ -1,12 +1,11 @@
-/* What leaves with a VIP as its sender. ARP and NDP must tell the cluster MAC, requests as well as replies: a
- * neighbour learns from both, and one that has learnt this node's own MAC talks to this node alone. Everything else
- * leaves only under a valid lease: what was accepted before its end may sit in a socket or a retransmission timer for
- * long. */
+/* What leaves with a VIP as its sender. ARP and NDP must tell the cluster MAC, requests as well as replies: a neighbour
+ * learns from both, and one that has learnt this node's own MAC talks to this node alone. Everything else leaves only
+ * under a valid lease: what was accepted before its end may sit in a socket or a retransmission timer for long. An
+ * answer to a connection opener leaves only if the opener is this node's. */
 #ifndef RELAIS_BPF_EGRESS_H
 #define RELAIS_BPF_EGRESS_H
 
-#include "netfilter/bpf/maps.h"
-#include "netfilter/bpf/protocol.h"
+#include "netfilter/bpf/opener.h"
 
 enum {
   NETWORK_OFFSET = sizeof(struct ethhdr),
@@ -109,21 +108,67 @@ static __always_inline int egress_neighbour(struct __sk_buff *skb, const struct 
   return TC_UNSPECIFIED;
 }
 
-static __always_inline int egress_of_vip(void)
+/* Whether a SYN-ACK to `packet->client` may leave: this node has accepted the opener that it answers, and the bucket is
+ * its own since, or the new owner leaves the opener to it. So nothing that gets past the hold is answered, and no socket
+ * of former times answers again. */
+static __always_inline int is_to_answer(const struct packet *packet, const struct segment *segment, __u64 now)
 {
-  if (lease_is_valid())
+  const relais_opener_id id = opener_id(flow_hash(packet, segment), segment->client_number);
+  struct relais_opener *opener = bpf_map_lookup_elem(&openers, &id);
+  __u32 slot = bucket_slot(packet);
+  __u32 *state = bpf_map_lookup_elem(&buckets, &slot);
+  __u64 limit_ns = RELAIS_OPENER_ACCEPTED_NS;
+
+  if (!state || *(volatile __u32 *)state == RELAIS_FOREIGN)
+    return 0;
+  if (is_noted(opener, RELAIS_OPENER_KEPT, now, RELAIS_OPENER_KEPT_NS))
+    return 1;
+  if (*(volatile __u32 *)state == RELAIS_SERVE || *(volatile __u32 *)state == RELAIS_ADOPT)
+    limit_ns = ~0ULL;
+  return is_noted(opener, RELAIS_OPENER_ACCEPTED, now, limit_ns);
+}
+
+/* `packet` has client and VIP number; the transport header is at `offset`. */
+static __always_inline int egress_of_vip(struct __sk_buff *skb, struct packet *packet, __u32 offset)
+{
+  const __u64 now = bpf_ktime_get_boot_ns();
+  struct segment segment = {};
+  struct tcphdr tcp;
+
+  if (!lease_is_valid_at(now)) {
+    count_verdict(RELAIS_EGRESS_DROP_LEASE);
+    return TC_SHOT;
+  }
+  if (packet->protocol != PROTOCOL_TCP || packet->fragment == LATER_FRAGMENT ||
+      bpf_skb_load_bytes(skb, offset, &tcp, sizeof(tcp)) < 0 || !tcp.syn || !tcp.ack)
     return TC_UNSPECIFIED;
-  count_verdict(RELAIS_EGRESS_DROP_LEASE);
+  segment.client_port = tcp.dest;
+  segment.vip_port = tcp.source;
+  segment.client_number = bpf_ntohl(tcp.ack_seq) - 1;
+  if (is_to_answer(packet, &segment, now))
+    return TC_UNSPECIFIED;
+  count_verdict(RELAIS_EGRESS_DROP_ANSWER);
   return TC_SHOT;
 }
 
 static __always_inline int egress_ipv4(struct __sk_buff *skb)
 {
   struct relais_address4 source;
+  struct packet packet = {};
+  struct relais_vip *vip;
+  struct iphdr ip;
 
-  if (bpf_skb_load_bytes(skb, NETWORK_OFFSET + __builtin_offsetof(struct iphdr, saddr), &source, sizeof(source)) < 0)
+  if (bpf_skb_load_bytes(skb, NETWORK_OFFSET, &ip, sizeof(ip)) < 0)
     return TC_UNSPECIFIED;
-  return bpf_map_lookup_elem(&vips4, &source) ? egress_of_vip() : TC_UNSPECIFIED;
+  source.word = ip.saddr;
+  vip = bpf_map_lookup_elem(&vips4, &source);
+  if (!vip)
+    return TC_UNSPECIFIED;
+  packet.vip_number = vip->number_plus_one - 1;
+  packet.client[0] = ip.daddr;
+  packet.protocol = ip.protocol;
+  packet.fragment = ip.frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET) ? LATER_FRAGMENT : WHOLE;
+  return egress_of_vip(skb, &packet, NETWORK_OFFSET + ip.ihl * 4);
 }
 
 /* NDP needs no lease: every node says the same. */
@@ -131,6 +176,8 @@ static __always_inline int egress_ipv6(struct __sk_buff *skb)
 {
   struct ipv6hdr ip;
   struct relais_address6 source;
+  struct packet packet = {};
+  struct relais_vip *vip;
   __u8 type = 0;
 
   if (bpf_skb_load_bytes(skb, NETWORK_OFFSET, &ip, sizeof(ip)) < 0)
@@ -142,7 +189,14 @@ static __always_inline int egress_ipv6(struct __sk_buff *skb)
       return TC_UNSPECIFIED;
   }
   __builtin_memcpy(&source, &ip.saddr, sizeof(source));
-  return bpf_map_lookup_elem(&vips6, &source) ? egress_of_vip() : TC_UNSPECIFIED;
+  vip = bpf_map_lookup_elem(&vips6, &source);
+  if (!vip)
+    return TC_UNSPECIFIED;
+  packet.is_ipv6 = 1;
+  packet.vip_number = vip->number_plus_one - 1;
+  copy_ipv6(packet.client, &ip.daddr);
+  packet.protocol = ip.nexthdr;
+  return egress_of_vip(skb, &packet, IPV6_PAYLOAD_OFFSET);
 }
 
 #endif

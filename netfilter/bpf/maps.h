@@ -7,6 +7,7 @@
 #include "netfilter/abi/counters.h"
 #include "netfilter/abi/lease.h"
 #include "netfilter/abi/node.h"
+#include "netfilter/abi/opener.h"
 #include "netfilter/abi/vip.h"
 
 struct {
@@ -54,6 +55,28 @@ struct {
 } bucket_packets SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, RELAIS_OPENERS);
+  __type(key, relais_opener_id);
+  __type(value, struct relais_opener);
+} openers SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, __u64);
+} openers_since SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, RELAIS_MAX_VIPS);
+  __type(key, __u32);
+  __type(value, __u64);
+} hold_rate SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
   __type(key, __u32);
@@ -83,13 +106,18 @@ static __always_inline void count_bucket(__u32 slot, int dropped)
     packets->passed++;
 }
 
-/* The clock read is the most expensive part of the packet path: call it only for what would be answered. */
-static __always_inline int lease_is_valid(void)
+static __always_inline int lease_is_valid_at(__u64 now)
 {
   __u32 index = 0;
   relais_lease *end = bpf_map_lookup_elem(&lease, &index);
 
-  return end && bpf_ktime_get_boot_ns() < *(volatile relais_lease *)end;
+  return end && now < *(volatile relais_lease *)end;
+}
+
+/* The clock read is the most expensive part of the packet path: call it only for what would be answered. */
+static __always_inline int lease_is_valid(void)
+{
+  return lease_is_valid_at(bpf_ktime_get_boot_ns());
 }
 
 #endif

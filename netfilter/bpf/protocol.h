@@ -48,6 +48,15 @@ enum {
   MAC_LENGTH = 6
 };
 
+/* RELAIS_HOLD_MARKER in the two parts in which the packet path compares and stores it, in memory order. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define MARKER_FIRST ((__u16)0x0272)
+#define MARKER_REST ((__u32)0x656c6169)
+#else
+#define MARKER_FIRST ((__u16)0x7202)
+#define MARKER_REST ((__u32)0x69616c65)
+#endif
+
 /* Let later filters run, accept if there is none; drop. (linux/pkt_cls.h) */
 enum {
   TC_UNSPECIFIED = -1,

@@ -15,6 +15,7 @@ struct segment {
   __be16 client_port;
   __be16 vip_port;
   __u8 flags;
+  __u32 client_number;    /* its sequence number; not of a quoted one */
   __u32 our_first_number; /* that our SYN-ACK must have had for this packet to answer it, or to quote it */
 };
 
@@ -35,6 +36,7 @@ static __always_inline int read_segment(struct segment *segment, const struct pa
     return 0;
   segment->client_port = tcp->source;
   segment->vip_port = tcp->dest;
+  segment->client_number = bpf_ntohl(tcp->seq);
   segment->our_first_number = bpf_ntohl(tcp->ack_seq) - 1;
   segment->flags = ((__u8 *)tcp)[13];
   return 1;
@@ -62,6 +64,23 @@ static __always_inline struct bpf_sock *look_up_socket(void *context, const stru
   tuple.ipv4.sport = segment->client_port;
   tuple.ipv4.dport = segment->vip_port;
   return bpf_skc_lookup_tcp(context, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+}
+
+/* Whether a request socket here has been made by this very SYN. */
+static __always_inline int is_opened_here(void *context, const struct packet *packet, const struct segment *segment)
+{
+  struct bpf_sock *socket = look_up_socket(context, packet, segment);
+  int same = 0;
+
+  if (!socket)
+    return 0;
+  if (socket->state == BPF_TCP_NEW_SYN_RECV) {
+    struct tcp_request_sock *request = bpf_skc_to_tcp_request_sock(socket);
+
+    same = request && request->rcv_isn == segment->client_number;
+  }
+  bpf_sk_release(socket);
+  return same;
 }
 
 static __always_inline int is_own_cookie(struct bpf_sock *listener, const struct packet *packet,

@@ -1,18 +1,20 @@
 /* The verdict on a received frame: parse, look up, judge. No policy: what a bucket's state is, is decided elsewhere.
  *
- *  state    | SYN  | other TCP                 | UDP, ICMP
- *  foreign  | drop | drop                      | drop
- *  leftover | drop | pass if a socket has it   | drop
- *  shadow   | drop | pass if a socket has it   | drop         (its SYNs have a verdict of their own, for the hold)
- *  adopt    | pass | pass if a socket has it   | pass
- *  serve    | pass | pass                      | pass
+ *  state    | SYN         | other TCP                 | UDP, ICMP
+ *  foreign  | drop        | drop                      | drop
+ *  leftover | drop, but 1 | pass if a socket has it   | drop
+ *  shadow   | hold, but 1 | pass if a socket has it   | drop
+ *  adopt    | pass, but 2 | pass if a socket has it   | pass
+ *  serve    | pass        | pass                      | pass
+ *
+ *  1: one that was accepted before the bucket was handed over is this node's still
+ *  2: one that the previous owner has accepted is that one's still
  *
  * What passes needs a valid lease as well; the clock is read last, so that others' packets never pay for it. */
 #ifndef RELAIS_BPF_VERDICT_H
 #define RELAIS_BPF_VERDICT_H
 
-#include "netfilter/bpf/siphash.h"
-#include "netfilter/bpf/socket.h"
+#include "netfilter/bpf/opener.h"
 
 static __always_inline int is_drop(enum relais_verdict verdict)
 {
@@ -25,45 +27,78 @@ static __always_inline int is_untouched(enum relais_verdict verdict)
   return verdict == RELAIS_PASS_OTHER || verdict == RELAIS_PASS_NEIGHBOUR;
 }
 
-static __always_inline __u32 bucket_slot(const struct packet *packet)
+/* On what opens something new, in a bucket of this state. */
+static __always_inline enum relais_verdict judge_opener(void *context, const struct packet *packet,
+                                                        const struct segment *segment, __u32 slot, __u32 state)
 {
-  __u64 hash = packet->is_ipv6 ? siphash13_ipv6(node.key0, node.key1, packet->client)
-                               : siphash13_ipv4(node.key0, node.key1, packet->client[0]);
-
-  return packet->vip_number * RELAIS_BUCKETS + (hash & (RELAIS_BUCKETS - 1));
+  switch (state) {
+  case RELAIS_SERVE:
+    return accept_opener(packet, segment, slot, RELAIS_PASS_SERVE);
+  case RELAIS_ADOPT:
+    return accept_opener(packet, segment, slot, RELAIS_PASS_ADOPT);
+  case RELAIS_LEFTOVER:
+    return leave_opener(context, packet, segment);
+  default:
+    return hold_opener(context, packet, segment, slot);
+  }
 }
 
-/* For buckets in which several nodes may have connections. `opener` is the verdict on what opens something new. */
+/* UDP and ICMP: what is not the owner's is not held, for a client that asks again does so within its own time. */
+static __always_inline enum relais_verdict judge_datagram(__u32 state)
+{
+  switch (state) {
+  case RELAIS_ADOPT:
+    return RELAIS_PASS_ADOPT;
+  case RELAIS_LEFTOVER:
+    return RELAIS_DROP_LEFTOVER;
+  default:
+    return RELAIS_DROP_SHADOW;
+  }
+}
+
+/* For buckets in which several nodes may have connections. */
 static __always_inline enum relais_verdict judge_shared(void *context, const struct packet *packet, void *end,
-                                                        enum relais_verdict opener)
+                                                        __u32 slot, __u32 state)
 {
   struct segment segment = {};
 
   if (packet->protocol != PROTOCOL_TCP)
-    return opener;
+    return judge_datagram(state);
   /* An error about a packet of ours does no harm where the connection is unknown; drop it only with its bucket. */
-  if (packet->is_icmp_error && opener == RELAIS_PASS_ADOPT)
-    return opener;
+  if (packet->is_icmp_error && state == RELAIS_ADOPT)
+    return RELAIS_PASS_ADOPT;
   if (packet->fragment == LATER_FRAGMENT)
     return packet->is_icmp_error ? RELAIS_DROP_UNKNOWN : RELAIS_PASS_FRAGMENT;
   if (!read_segment(&segment, packet, end))
     return RELAIS_DROP_MALFORMED;
   if (!packet->is_icmp_error && is_opener(&segment))
-    return opener;
+    return judge_opener(context, packet, &segment, slot, state);
+  if (!packet->is_icmp_error && state == RELAIS_SHADOW)
+    note_that_client_goes_on(packet, &segment);
   return judge_by_socket(context, packet, &segment, end);
 }
 
-static __always_inline enum relais_verdict judge(void *context, const struct packet *packet, void *end, __u32 state)
+static __always_inline enum relais_verdict judge_served(void *context, const struct packet *packet, void *end,
+                                                        __u32 slot)
+{
+  struct segment segment = {};
+
+  if (packet->protocol != PROTOCOL_TCP || packet->is_icmp_error || packet->fragment == LATER_FRAGMENT ||
+      !read_segment(&segment, packet, end) || !is_opener(&segment))
+    return RELAIS_PASS_SERVE;
+  return judge_opener(context, packet, &segment, slot, RELAIS_SERVE);
+}
+
+static __always_inline enum relais_verdict judge(void *context, const struct packet *packet, void *end, __u32 slot,
+                                                 __u32 state)
 {
   switch (state) {
   case RELAIS_SERVE:
-    return RELAIS_PASS_SERVE;
+    return judge_served(context, packet, end, slot);
   case RELAIS_ADOPT:
-    return judge_shared(context, packet, end, RELAIS_PASS_ADOPT);
   case RELAIS_LEFTOVER:
-    return judge_shared(context, packet, end, RELAIS_DROP_LEFTOVER);
   case RELAIS_SHADOW:
-    return judge_shared(context, packet, end, RELAIS_DROP_SHADOW);
+    return judge_shared(context, packet, end, slot, state);
   default:
     return RELAIS_DROP_FOREIGN;
   }
@@ -77,11 +112,20 @@ static __always_inline enum relais_verdict judge_packet(void *context, const str
 
   if (!state)
     return RELAIS_DROP_MALFORMED;
-  verdict = judge(context, packet, end, *(volatile __u32 *)state);
+  verdict = judge(context, packet, end, slot, *(volatile __u32 *)state);
   if (!is_drop(verdict) && !lease_is_valid())
     verdict = RELAIS_DROP_LEASE;
   count_bucket(slot, is_drop(verdict));
   return verdict;
+}
+
+/* Only this node's own programs may say what is to be held. */
+static __always_inline int has_marker(void *begin, void *end)
+{
+  struct ethhdr *ethernet = begin;
+
+  return (void *)(ethernet + 1) <= end && *(__u16 *)ethernet->h_source == MARKER_FIRST &&
+         *(__u32 *)(ethernet->h_source + 2) == MARKER_REST;
 }
 
 static __always_inline enum relais_verdict decide(void *context, void *begin, void *end)
@@ -89,6 +133,10 @@ static __always_inline enum relais_verdict decide(void *context, void *begin, vo
   struct packet packet = {};
   enum relais_verdict verdict = RELAIS_PASS_OTHER;
 
+  if (has_marker(begin, end)) {
+    count_verdict(RELAIS_DROP_MARKER);
+    return RELAIS_DROP_MARKER;
+  }
   switch (parse(&packet, begin, end)) {
   case PARSED_OTHER:
     break;

@@ -2,6 +2,7 @@
 // directories.
 #include "netfilter/loader/data_plane.h"
 
+#include "base/clock.h"
 #include "base/invariant.h"
 #include "netfilter/abi/counters.h"
 #include "netfilter/abi/lease.h"
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <memory>
 
 namespace relais::netfilter {
@@ -55,6 +57,11 @@ Result<Skeleton> open_skeleton(const DataPlaneSettings& settings) {
   skeleton->rodata->node.key0 = settings.key.k0;
   skeleton->rodata->node.key1 = settings.key.k1;
   std::ranges::copy(settings.own_mac.bytes(), skeleton->rodata->node.own_mac);
+  INVARIANT(settings.hold.per_second > 0, "a rate by which one can divide");
+  const std::uint64_t interval_ns = 1'000'000'000ULL / settings.hold.per_second;
+  skeleton->rodata->node.hold_ns = static_cast<std::uint64_t>(settings.hold.age.count());
+  skeleton->rodata->node.hold_interval_ns = interval_ns;
+  skeleton->rodata->node.hold_burst_ns = interval_ns * settings.hold.burst;
   return skeleton;
 }
 
@@ -157,19 +164,24 @@ Result<std::vector<relais_bucket_packets>> read_bucket_packets(int fd, std::size
 }  // namespace
 
 DataPlane::DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets,
-                     MappedArray<std::uint64_t> lease)
+                     MappedArray<std::uint64_t> lease, MappedArray<std::uint64_t> openers_since)
     : pin_directory_(settings.pin_directory),
       interface_(settings.interface),
       vips_(settings.vips.size()),
       buckets_(std::move(buckets)),
-      lease_(std::move(lease)) {}
+      lease_(std::move(lease)),
+      openers_since_(std::move(openers_since)) {}
 
 Result<DataPlane> DataPlane::over(const DataPlaneSettings& settings, const MapSet& maps) {
   auto buckets = MappedArray<std::uint32_t>::open(maps.fd("buckets"), RELAIS_BUCKET_SLOTS);
   if (!buckets) return std::move(buckets).error();
   auto lease = MappedArray<std::uint64_t>::open(maps.fd("lease"), 1);
   if (!lease) return std::move(lease).error();
-  DataPlane plane(settings, std::move(*buckets), std::move(*lease));
+  auto openers_since = MappedArray<std::uint64_t>::open(maps.fd("openers_since"), 1);
+  if (!openers_since) return std::move(openers_since).error();
+  DataPlane plane(settings, std::move(*buckets), std::move(*lease), std::move(*openers_since));
+  plane.openers_ = duplicate(maps.fd("openers"));
+  plane.hold_rate_ = duplicate(maps.fd("hold_rate"));
   plane.verdicts_ = duplicate(maps.fd("verdicts"));
   plane.bucket_packets_ = duplicate(maps.fd("bucket_packets"));
   return plane;
@@ -193,6 +205,8 @@ Result<DataPlane> DataPlane::open(const DataPlaneSettings& settings) {
 
   auto plane = over(settings, *maps);
   if (!plane) return plane;
+  plane->forget_openers(boot_now());
+  if (auto held = plane->set_hold(HoldSwitch::on); !held) return held.error();
   auto attached = attach(hooks_of(pins, settings.interface), programs_of(*skeleton), settings.choice);
   if (!attached) return std::move(attached).error();
   plane->mode_ = attached->mode;
@@ -212,13 +226,33 @@ void DataPlane::set_states(VipId vip, const BucketStates& states) {
 BucketStates DataPlane::states(VipId vip) const {
   INVARIANT(vip.value() < vips_, "a VIP of the settings");
   BucketStates states{};
-  for (std::size_t i = 0; i < kBuckets; ++i) {
-    states[i] = static_cast<BucketState>(buckets_.load(vip.value() * kBuckets + i));
-  }
+  for (std::size_t i = 0; i < kBuckets; ++i) states[i] = state(vip, BucketId(static_cast<std::uint8_t>(i)));
   return states;
 }
 
+BucketState DataPlane::state(VipId vip, BucketId bucket) const {
+  return static_cast<BucketState>(buckets_.load(vip.value() * kBuckets + bucket.value()));
+}
+
 void DataPlane::set_lease(Instant until) { lease_.store(0, boot_ns(until)); }
+
+Result<> DataPlane::set_hold(HoldSwitch position) {
+  // "The token bucket is full again at": long ago, or never.
+  const std::uint64_t full_at = position == HoldSwitch::on ? 0 : std::numeric_limits<std::uint64_t>::max();
+  for (std::uint32_t vip = 0; vip < kMaxVips; ++vip) {
+    const int result = bpf_map_update_elem(hold_rate_.get(), &vip, &full_at, BPF_ANY);
+    if (result != 0) return system_error("cannot switch the hold", -result);
+  }
+  return {};
+}
+
+void DataPlane::forget_openers(Instant now) { openers_since_.store(0, boot_ns(now)); }
+
+Instant DataPlane::openers_forgotten() const {
+  return Instant(Duration(static_cast<std::int64_t>(openers_since_.load(0))));
+}
+
+OpenerTable DataPlane::openers() const { return OpenerTable(duplicate(openers_.get())); }
 
 Instant DataPlane::lease() const { return Instant(Duration(static_cast<std::int64_t>(lease_.load(0)))); }
 

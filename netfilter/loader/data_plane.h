@@ -10,8 +10,10 @@
 #include "netfilter/loader/attach.h"
 #include "netfilter/loader/map_set.h"
 #include "netfilter/loader/mapped_array.h"
+#include "netfilter/loader/opener_table.h"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,12 +22,23 @@
 
 namespace relais::netfilter {
 
+// Which connection openers may enter the hold. Per VIP: more in a second than a node's share of a busy VIP, and so many
+// at once that no burst of clients is cut; beyond, a flood takes no more than the hold's own bounds allow.
+struct HoldLimits {
+  Duration age = std::chrono::milliseconds(600);  // for so long one waits at most
+  std::uint32_t per_second = 5000;
+  std::uint32_t burst = 1000;
+};
+
+enum class HoldSwitch : std::uint8_t { off, on };
+
 struct DataPlaneSettings {
   IfIndex interface;
   MacAddress own_mac;             // of the interface
   SipKey key;                     // of the cluster: decides the bucket of a client
   std::vector<VipSettings> vips;  // position = VipId; at most kMaxVips
   AttachChoice choice = AttachChoice::automatic;
+  HoldLimits hold;
   std::string pin_directory;  // in a BPF file system, e.g. /sys/fs/bpf/relais/eth0; one per interface
 };
 
@@ -56,11 +69,20 @@ class DataPlane {
   // Cannot fail. Buckets that answer less are stored before those that answer more (netfilter/plan/stores.h).
   void set_states(VipId vip, const BucketStates& states);
   BucketStates states(VipId vip) const;
+  BucketState state(VipId vip, BucketId bucket) const;
 
   // From `until` on nothing of a VIP's is accepted or sent. Instant{} is "not at all".
   void set_lease(Instant until);
   void revoke_lease() { set_lease(Instant{}); }
   Instant lease() const;
+
+  // Off: openers of shadow buckets are dropped. On after open().
+  Result<> set_hold(HoldSwitch position);
+  // What was noted of openers before `now` (boot clock) does not count any more. open() does it.
+  void forget_openers(Instant now);
+  Instant openers_forgotten() const;
+  // A table of its own, for use on any thread.
+  OpenerTable openers() const;
 
   Result<Counters> counters() const;
 
@@ -74,15 +96,19 @@ class DataPlane {
 
  private:
   static Result<DataPlane> over(const DataPlaneSettings& settings, const MapSet& maps);
-  DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets, MappedArray<std::uint64_t> lease);
+  DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets, MappedArray<std::uint64_t> lease,
+            MappedArray<std::uint64_t> openers_since);
 
   std::string pin_directory_;
   IfIndex interface_;
   std::size_t vips_ = 0;
   MappedArray<std::uint32_t> buckets_;
   MappedArray<std::uint64_t> lease_;
+  MappedArray<std::uint64_t> openers_since_;
   UniqueFd verdicts_;
   UniqueFd bucket_packets_;
+  UniqueFd openers_;
+  UniqueFd hold_rate_;
   AttachMode mode_ = AttachMode::tc;
   std::vector<Refusal> refusals_;
 };

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <vector>
@@ -36,6 +37,10 @@ Result<LoadedPrograms> LoadedPrograms::load() {
   skeleton.rodata->node.key0 = kKey.k0;
   skeleton.rodata->node.key1 = kKey.k1;
   std::ranges::copy(kOwnMac.bytes(), skeleton.rodata->node.own_mac);
+  const std::uint64_t interval_ns = 10'000'000;
+  skeleton.rodata->node.hold_ns = static_cast<std::uint64_t>(kHoldAge.count());
+  skeleton.rodata->node.hold_interval_ns = interval_ns;
+  skeleton.rodata->node.hold_burst_ns = kHoldBurst * interval_ns;
   if (const int result = data_plane__load(&skeleton); result != 0)
     return system_error("cannot load the BPF programs", -result);
   const relais_vip vip4 = describe(kVipNumber4);
@@ -61,6 +66,16 @@ void LoadedPrograms::set_lease(Lease lease) {
   const std::uint64_t end = lease == Lease::valid ? now + hour : lease == Lease::over ? now - 1 : 0;
   const std::uint32_t index = 0;
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.lease), &index, &end, BPF_ANY);
+}
+
+netfilter::OpenerTable LoadedPrograms::openers() const {
+  return netfilter::OpenerTable(UniqueFd(::fcntl(bpf_map__fd(skeleton_->maps.openers), F_DUPFD_CLOEXEC, 3)));
+}
+
+void LoadedPrograms::forget_openers(Instant now) {
+  const std::uint32_t index = 0;
+  const std::uint64_t since = boot_ns(now);
+  bpf_map_update_elem(bpf_map__fd(skeleton_->maps.openers_since), &index, &since, BPF_ANY);
 }
 
 std::array<std::uint64_t, RELAIS_VERDICTS> LoadedPrograms::verdicts() const {

@@ -6,6 +6,8 @@
 #include "base/result.h"
 #include "netfilter/abi/counters.h"
 #include "netfilter/abi/node.h"
+#include "netfilter/abi/opener.h"
+#include "netfilter/loader/opener_table.h"
 
 #include "data_plane.skel.h"
 
@@ -27,6 +29,9 @@ inline constexpr SipKey kKey{.k0 = 0x0706050403020100, .k1 = 0x0f0e0d0c0b0a0908}
 inline constexpr std::size_t kVipNumber4 = 0;
 inline constexpr std::size_t kVipNumber6 = 1;
 
+inline constexpr Duration kHoldAge = std::chrono::seconds(1);
+inline constexpr std::uint32_t kHoldBurst = 20;
+
 enum class Lease { valid, over, never };
 
 class LoadedPrograms {
@@ -37,6 +42,8 @@ class LoadedPrograms {
   // The state of the bucket of `client` in the VIP of its family; every other bucket is foreign.
   void set_state(const IpAddress& client, BucketState state);
   void set_lease(Lease lease);
+  netfilter::OpenerTable openers() const;
+  void forget_openers(Instant now);
   std::array<std::uint64_t, RELAIS_VERDICTS> verdicts() const;
   relais_bucket_packets bucket_packets(const IpAddress& client) const;
 

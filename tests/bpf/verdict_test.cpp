@@ -3,6 +3,7 @@
 // those rows.
 #include "tests/bpf/fixture.h"
 
+#include "base/clock.h"
 #include "base/prng.h"
 
 namespace relais::test {
@@ -13,7 +14,7 @@ constexpr int kXdpPass = 2;
 constexpr int kTcUnspecified = -1;
 constexpr int kTcShot = 2;
 
-bool is_drop(relais_verdict verdict) { return verdict >= RELAIS_DROP_FOREIGN && verdict <= RELAIS_DROP_MALFORMED; }
+bool is_drop(relais_verdict verdict) { return verdict >= RELAIS_DROP_FOREIGN && verdict < RELAIS_EGRESS_REWRITTEN; }
 
 bool is_untouched(relais_verdict verdict) { return verdict == RELAIS_PASS_OTHER || verdict == RELAIS_PASS_NEIGHBOUR; }
 
@@ -51,6 +52,13 @@ Bytes too_big(const IpAddress& client) {
                           is_v4 ? 28 : 48);
 }
 
+// As it goes to the hold: the source MAC is the marker.
+Bytes marked(Bytes frame) {
+  constexpr std::array<std::uint8_t, 6> marker = RELAIS_HOLD_MARKER;
+  std::ranges::copy(marker, frame.begin() + 6);
+  return frame;
+}
+
 class VerdictTest : public BpfTest {
  protected:
   void expect(const Row& row) {
@@ -61,16 +69,20 @@ class VerdictTest : public BpfTest {
   }
 
   void expect_frame(relais_verdict verdict, const Bytes& frame) {
+    programs().forget_openers(boot_now());
     const Outcome by_xdp = run(xdp(), frame);
     EXPECT_EQ(verdict_name(by_xdp.verdict), verdict_name(verdict));
     EXPECT_EQ(by_xdp.returned, is_drop(verdict) ? kXdpDrop : kXdpPass);
     Bytes expected = frame;
     if (!is_drop(verdict) && !is_untouched(verdict)) std::ranges::copy(kOwnMac.bytes(), expected.begin());
-    EXPECT_EQ(by_xdp.packet, expected) << "the destination MAC, and nothing else, is rewritten on what we answer";
+    if (verdict == RELAIS_PASS_HOLD) expected = marked(expected);
+    EXPECT_EQ(by_xdp.packet, expected) << "the destination MAC is rewritten on what we answer, the source on what waits";
+    programs().forget_openers(boot_now());  // so that it does not wait already
     const Outcome by_tc = run(tc_ingress(), frame);
     EXPECT_EQ(verdict_name(by_tc.verdict), verdict_name(verdict)) << "tc";
     EXPECT_EQ(by_tc.returned, is_drop(verdict) ? kTcShot : kTcUnspecified);
-    EXPECT_EQ(by_tc.packet, frame) << "tc changes the packet type, not the packet";
+    EXPECT_EQ(by_tc.packet, verdict == RELAIS_PASS_HOLD ? marked(frame) : frame)
+        << "tc changes the packet type, and the packet only if it is to be held";
   }
 };
 
@@ -82,7 +94,7 @@ TEST_F(VerdictTest, every_cell_of_the_state_table) {
   constexpr Cells kTable[] = {
       {BucketState::foreign, RELAIS_DROP_FOREIGN, RELAIS_DROP_FOREIGN, RELAIS_DROP_FOREIGN},
       {BucketState::leftover, RELAIS_DROP_LEFTOVER, RELAIS_DROP_UNKNOWN, RELAIS_DROP_LEFTOVER},
-      {BucketState::shadow, RELAIS_DROP_SHADOW, RELAIS_DROP_UNKNOWN, RELAIS_DROP_SHADOW},
+      {BucketState::shadow, RELAIS_PASS_HOLD, RELAIS_DROP_UNKNOWN, RELAIS_DROP_SHADOW},
       {BucketState::adopt, RELAIS_PASS_ADOPT, RELAIS_DROP_UNKNOWN, RELAIS_PASS_ADOPT},
       {BucketState::serve, RELAIS_PASS_SERVE, RELAIS_PASS_SERVE, RELAIS_PASS_SERVE},
   };

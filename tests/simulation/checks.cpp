@@ -90,7 +90,10 @@ std::string node_unsettled(const SimNode& node, const ha::Cluster& cluster, Dura
   for (std::size_t vip = 0; vip < cluster.vips.size(); ++vip) {
     for (std::size_t i = 0; i < kBuckets; ++i) {
       const BucketState state = node.data_plane.states[vip][i];
-      const BucketState wanted = cluster.vips[vip][i].owner == node.id ? BucketState::serve : BucketState::foreign;
+      const ha::Bucket& bucket = cluster.vips[vip][i];
+      const BucketState wanted = bucket.owner == node.id     ? BucketState::serve
+                                 : bucket.standby == node.id ? BucketState::shadow
+                                                             : BucketState::foreign;
       if (state == wanted) continue;
       return name(node) + ": " + bucket_name(vip, i) + " is " + std::string(to_string(state));
     }
@@ -217,6 +220,13 @@ void Checks::check_equal(const SimNode& node) {
     return;
   }
   seen.push_back(print);
+}
+
+void Checks::on_answer(NodeId node, NodeSet before, std::uint64_t opener) {
+  before.erase(node);
+  if (before.empty()) return;
+  fail("I12: node " + std::to_string(node.value()) + " answers opener " + std::to_string(opener) + " after node " +
+       std::to_string(before.lowest().value()) + " has answered it");
 }
 
 void Checks::note_answers(std::span<const SimNode> nodes, Duration now) {

@@ -36,6 +36,8 @@ class Checks {
   void on_data_plane(std::span<const SimNode> nodes, const SimNode& changed, Duration now);
   // I4, I6, I7: after a step of `stepped`'s core.
   void on_step(const SimNode& stepped, const ha::Event& event);
+  // I12: `node`'s answer has reached the client of an opener that `before` have answered.
+  void on_answer(NodeId node, NodeSet before, std::uint64_t opener);
   // I9: notes which buckets nobody answers for.
   void note_answers(std::span<const SimNode> nodes, Duration now);
   // The longest time for which any bucket had nobody since the cluster first stood.

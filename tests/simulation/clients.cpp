@@ -1,4 +1,5 @@
-// Clients that open connections at random times and keep them for a random time.
+// Clients that open connections at random times and keep them for a random time. An opener that is not answered is sent
+// again each second, as Linux does.
 #include "tests/simulation/world.h"
 
 namespace relais::simulation {
@@ -7,24 +8,40 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::uint32_t kTries = 5;
+
 }  // namespace
 
 void World::open_connection() {
   if (mended_) return;  // so that leftovers come to an end
   scheduler_.after(1000000us / plan_.opens_per_second, [this] { open_connection(); });
-  Connection connection{.vip = static_cast<std::uint8_t>(prng_.below(plan_.vips)),
-                        .bucket = static_cast<std::uint8_t>(prng_.below(kBuckets)),
-                        .opened_at = now()};
-  for (SimNode& own : nodes_) {
-    if (!own.has_lease(now()) || !own.data_plane.answering[connection.vip][connection.bucket]) continue;
-    const std::uint64_t number = ++next_connection_;
-    own.data_plane.connections.emplace(number, connection);
-    ++own.data_plane.flows[connection.vip][connection.bucket];
-    ++result_.connections;
-    const Duration life = prng_.between(1, to_ms(plan_.longest_connection)) * 1ms;
-    scheduler_.after(life, [this, id = own.id, number] { close_connection(id, number); });
-    return;  // I1 is checked elsewhere
+  const std::uint64_t opener = ++next_opener_;
+  clients_[opener] = Client{.vip = static_cast<std::uint8_t>(prng_.below(plan_.vips)),
+                            .bucket = static_cast<std::uint8_t>(prng_.below(kBuckets)),
+                            .began = now(),
+                            .way = prng_.between(100, to_ms(plan_.longest_way) * 1000) * 1us,
+                            .answered_by = {}};
+  send_opener(opener);
+}
+
+void World::send_opener(std::uint64_t opener) {
+  Client& client = clients_.at(opener);
+  const bool counts = checks_.all_answered_since() >= Duration{} || client.sent > 0;
+  if (!client.answered_by.empty()) return;
+  if (client.sent == kTries) {
+    ++result_.unanswered;
+    return;
   }
+  if (client.sent == 0 && !counts) client.began = Duration{-1};  // before the cluster stood nobody is owed an answer
+  ++client.sent;
+  // The switch gives the frame to all nodes; each takes its time with it.
+  for (const SimNode& own : nodes_) {
+    if (is_lost()) continue;
+    scheduler_.after(client.way / 2 + prng_.between(0, kSpread / 1us) * 1us, [this, id = own.id, opener] {
+      if (node(id).up) receive_opener(node(id), opener);
+    });
+  }
+  scheduler_.after(1s, [this, opener] { send_opener(opener); });
 }
 
 void World::close_connection(NodeId id, std::uint64_t connection) {

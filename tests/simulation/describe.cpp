@@ -34,6 +34,21 @@ std::string describe_heartbeat(const ha::Heartbeat& heartbeat) {
   return text;
 }
 
+std::string_view describe(ha::HeldDecision decision) {
+  switch (decision) {
+    case ha::HeldDecision::drop: return "drop";
+    case ha::HeldDecision::release: return "let in";
+    case ha::HeldDecision::release_unanswered: return "let in unanswered";
+  }
+  return "?";
+}
+
+std::string describe(const ha::DecideHeld& decide) {
+  std::size_t buckets = 0;
+  for (const ha::BucketSet& set : decide.buckets) buckets += set.count();
+  return std::string(describe(decide.decision)) + " what is held for " + number(buckets) + " buckets";
+}
+
 }  // namespace
 
 std::string describe(NodeSet nodes) {
@@ -63,7 +78,8 @@ std::string describe(const ha::Body& body) {
           [](const ha::Snapshot& snapshot) { return describe_snapshot(snapshot); },
           [](const ha::Holding& holding) { return "holding " + number(holding.move.value()); },
           [](const ha::Released& released) {
-            return "released " + number(released.move.value()) + " flows " + number(released.flows);
+            return "released " + number(released.move.value()) + " flows " + number(released.flows) + " openers " +
+                   number(released.openers.size()) + (released.complete ? "" : ", incomplete");
           },
           [](const ha::Cleared& cleared) {
             return "cleared VIP " + number(cleared.vip.value()) + " buckets " + number(cleared.buckets.count());
@@ -93,6 +109,9 @@ std::string describe(const ha::Event& event) {
           [](const ha::RingLost& lost) { return "ring lost (" + lost.why + ")"; },
           [](const ha::Tick&) { return std::string("tick"); },
           [](const ha::FlowsCounted&) { return std::string("flows counted"); },
+          [](const ha::OpenersListed& listed) {
+            return "openers of move " + number(listed.move.value()) + ": " + number(listed.openers.size());
+          },
           [](const ha::Ordered& ordered) {
             return "order: " + std::visit([](const auto& order) { return describe(ha::Body(order)); }, ordered.order);
           },
@@ -112,6 +131,12 @@ std::string describe(const ha::Action& action) {
                                  number(static_cast<std::uint64_t>(to_ms(lease.until.time_since_epoch()))) + " ms";
                         },
                         [](const ha::Multicast& multicast) { return "send " + describe(multicast.body); },
+                        [](const ha::ListOpeners& list) { return "list openers of move " + number(list.move.value()); },
+                        [](const ha::LeaveOpeners& leave) {
+                          return "leave " + number(leave.openers.size()) + " openers to previous owners";
+                        },
+                        [](const ha::ForgetOpeners&) { return std::string("forget openers"); },
+                        [](const ha::DecideHeld& decide) { return describe(decide); },
                         [](const ha::DestroyFlows& flows) {
                           return "reset connections of VIP " + number(flows.vip.value()) + ", buckets " +
                                  number(flows.buckets.count());

@@ -20,10 +20,28 @@ namespace relais::simulation {
 
 using BucketMask = std::bitset<kBuckets>;
 
+// What the data plane notes of a connection opener: see netfilter/abi/opener.h.
+enum class Fate : std::uint8_t { accepted, held, went_on, kept, elsewhere };
+
+struct NotedOpener {
+  Fate fate = Fate::accepted;
+  Instant since{};
+  std::uint8_t vip = 0;
+  std::uint8_t bucket = 0;
+};
+
+// In the hold of relaisd.
+struct HeldOpener {
+  std::uint8_t vip = 0;
+  std::uint8_t bucket = 0;
+  Instant came{};
+};
+
 struct Connection {
   std::uint8_t vip = 0;
   std::uint8_t bucket = 0;
-  Duration opened_at{};
+  std::uint64_t opener = 0;
+  bool established = false;
 };
 
 // What outlives relaisd: bucket states, the lease, and the kernel's sockets.
@@ -34,6 +52,8 @@ struct DataPlane {
   Instant lease{};
   std::map<std::uint64_t, Connection> connections;
   std::vector<std::array<std::uint32_t, kBuckets>> flows;  // the connections, counted
+  std::map<std::uint64_t, NotedOpener> openers;
+  Instant openers_since{};  // what was noted before is forgotten
 };
 
 struct SimNode {
@@ -49,6 +69,7 @@ struct SimNode {
   DataPlane data_plane;
   Duration armed_for{};                     // true time of the next tick; zero: none
   Duration lag{};                           // relaisd gets the processor so late
+  std::map<std::uint64_t, HeldOpener> held;
   std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
   bool stopped = false;                     // by order
 

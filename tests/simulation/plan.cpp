@@ -41,6 +41,7 @@ ha::Timing draw_timing(Prng& prng, Kind kind) {
   const Duration heartbeat = kind == Kind::chaos ? 50ms : timing.heartbeat;
   timing.heartbeat = std::max(timing.heartbeat, heartbeat);
   timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
+  timing.hold = std::min<Duration>(timing.lease + timing.guard + 60ms, 880ms);
   timing.silence = timing.lease + timing.guard;
   timing.grace = draw_ms(prng, 1000, 4000);
   timing.leftover_minimum = draw_ms(prng, 200, 600);
@@ -152,6 +153,8 @@ Plan draw_plan(std::uint64_t seed) {
   plan.faults_begin = early ? draw_ms(prng, 100, 2500) : draw_ms(prng, 4000, 4500) + plan.timing.detection;
   plan.count_interval = draw_ms(prng, 200, 1000);
   plan.opens_per_second = static_cast<std::uint32_t>(prng.between(10, 100));
+  plan.longest_way = draw_ms(prng, 1, to_ms(plan.timing.hold_settle) - 10);
+  plan.loss_permille = prng.chance(300) ? static_cast<std::uint32_t>(prng.between(5, 100)) : 0;
   plan.longest_connection = prng.chance(300) ? draw_ms(prng, 2000, 6000) : draw_ms(prng, 50, 1500);
   draw_faults(prng, plan);
   return plan;
@@ -198,6 +201,8 @@ std::string to_text(const Plan& plan) {
   std::string text = print("seed %llu: %s, %zu nodes, %zu VIPs%s", static_cast<unsigned long long>(plan.seed),
                            std::string(to_string(plan.kind)).c_str(), plan.nodes.size(), plan.vips,
                            plan.tie_breaker ? ", tie-breaker" : "");
+  text += print("  clients: %u connections/s, %lld ms there and back, %u of 1000 openers and answers lost",
+                plan.opens_per_second, ms(plan.longest_way), plan.loss_permille);
   text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms",
                 ms(plan.timing.token), ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace),
                 ms(plan.timing.leftover_minimum), ms(plan.timing.drain_limit));

@@ -220,7 +220,7 @@ void RingNetwork::form(NodeSet group) {
   }
   for (const NodeId node : group) {
     for (const Entry& entry : rest[node.value()]) {
-      had_late_messages_ = had_late_messages_ || !group.contains(entry.about);
+      had_late_messages_ = had_late_messages_ || !together[node.value()].contains(entry.about);
       receive(node, entry);
     }
   }

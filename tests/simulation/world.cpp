@@ -84,16 +84,25 @@ void World::check_bounds() {
     const Duration gap = checks_.longest_gap();
     if (gap > bound) checks_.fail("I9: nobody answered for a bucket for " + std::to_string(to_ms(gap)) + " ms" + what);
   };
+  const auto wait_within = [&](Duration bound, const char* what) {
+    if (plan_.loss_permille == 0 && result_.longest_wait > bound) {
+      checks_.fail("I13: a client waited " + std::to_string(to_ms(result_.longest_wait)) + " ms for an answer" + what);
+    }
+  };
   const ha::Timing& timing = plan_.timing;
   if (plan_.kind == Kind::crash) {
     // A last heartbeat that had reached some and comes to the others with the new ring may have renewed the lease just
     // then.
     const Duration fence = ring_.had_late_messages() ? timing.silence : Duration{};
+    wait_within(timing.detection + 150ms + fence, " after a crash");
     return gap_within(timing.detection + 150ms + fence, " after a crash");
   }
   if (plan_.kind != Kind::orderly) return;
   const auto stops = std::ranges::count(plan_.faults, FaultKind::stop, &Fault::kind);
-  if (stops == 0) return gap_within(30ms, " in a handover");
+  if (stops == 0) {
+    wait_within(60ms, " in a handover");
+    return gap_within(30ms, " in a handover");
+  }
   // Somebody with a weight must be left; and it may have to wait for a fence of its own.
   const bool all_have_weight =
       std::ranges::none_of(plan_.faults, [](const Fault& fault) { return fault.kind == FaultKind::weight; }) &&
@@ -145,6 +154,7 @@ void World::start_daemon(NodeId id) {
   trace("node " + std::to_string(id.value()) + " starts relaisd");
   // The rule for a start: no lease, and nothing answers (docs/invariants.md I3).
   carry_out(own, ha::SetLease{});
+  carry_out(own, ha::ForgetOpeners{});
   const std::uint64_t incarnation = (++next_incarnation_ << 32) + prng_.below(1U << 31);
   own.daemon =
       ha::initial_state(settings_of(plan_, id, incarnation), own.saved.value_or(ha::Cluster{}), own.clock.local(now()));
@@ -162,6 +172,7 @@ void World::kill_daemon(NodeId id) {
   if (!own.daemon) return;
   trace("node " + std::to_string(id.value()) + " loses relaisd");
   own.daemon.reset();
+  own.held.clear();
   own.inbox.clear();
   ++own.process;
   note_membership(own);
@@ -175,6 +186,7 @@ void World::lose_power(NodeId id) {
   own.up = false;
   ring_.crash(id);
   own.daemon.reset();
+  own.held.clear();
   own.inbox.clear();
   own.frozen = false;
   own.is_member = false;
@@ -248,6 +260,13 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                    if (snapshot != nullptr && snapshot->for_node == kNoNode) forget_protection(everybody());
                    ring_.send(node.id, ha::Message{.view = node.daemon->view.view, .body = multicast.body});
                  },
+                 [&](const ha::ListOpeners& list) {
+                   scheduler_.after(prng_.between(1, 12) * 1ms,
+                                    [this, id = node.id, process = node.process, list] { list_openers(id, process, list); });
+                 },
+                 [&](const ha::LeaveOpeners& leave) { leave_openers(node, leave); },
+                 [&](const ha::ForgetOpeners&) { plane.openers_since = node.clock.local(now()); },
+                 [&](const ha::DecideHeld& decide) { decide_held(node, decide); },
                  [&](const ha::DestroyFlows& flows) { destroy_flows(node, flows); },
                  [&](const ha::SaveCluster&) { node.saved = node.daemon->cluster; },
                  [&](const ha::Report&) {},
@@ -294,6 +313,7 @@ void World::tick(NodeId id, Duration armed_for) {
 void World::count_flows(NodeId id, std::uint32_t process) {
   SimNode& own = node(id);
   if (!own.daemon || own.process != process) return;
+  prune_openers(own);
   if (!own.frozen) step(own, ha::FlowsCounted{own.data_plane.flows});
   if (!own.daemon || own.process != process) return;
   const bool hurry = own.daemon->role == ha::Role::joining && !own.daemon->flows_known;

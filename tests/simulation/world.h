@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct RunResult {
   std::string plan;               // its text
   std::deque<std::string> trace;  // the last lines, if asked for
   Duration settled_after{};       // the end of the faults
+  Duration longest_wait{};        // of a client for the answer to its opener, once the cluster stood
+  std::uint64_t unanswered = 0;   // openers that nobody answered, sent again or not, once the cluster stood
   Duration longest_gap{};         // for which some bucket was not answered, once the cluster stood
   std::uint64_t connections = 0;  // opened
   std::uint64_t takeovers = 0;    // claimed
@@ -43,6 +46,20 @@ RunResult run(const RunOptions& options);
 
 // The command that repeats a run up to the step at which it failed.
 std::string replay_command(const RunResult& result);
+
+// How far apart the nodes work on one frame.
+inline constexpr Duration kSpread = std::chrono::microseconds(300);
+
+// A client that opens one connection.
+struct Client {
+  std::uint8_t vip = 0;
+  std::uint8_t bucket = 0;
+  Duration began{};
+  Duration way{};               // to a node and back
+  std::uint32_t sent = 0;       // how often the opener was sent
+  NodeSet answered_by;          // whose answers have come
+  Duration answered_after{-1};  // negative: not yet
+};
 
 class World {
  public:
@@ -86,8 +103,22 @@ class World {
 
   // clients.cpp
   void open_connection();
+  void send_opener(std::uint64_t opener);
   void close_connection(NodeId id, std::uint64_t connection);
   void destroy_flows(SimNode& node, const ha::DestroyFlows& flows);
+
+  // openers.cpp: what the data planes and the holds do with connection openers
+  void receive_opener(SimNode& node, std::uint64_t opener);
+  void hold_opener(SimNode& node, std::uint64_t opener);
+  void accept_opener(SimNode& node, std::uint64_t opener);
+  void send_answer(SimNode& node, std::uint64_t opener);
+  void receive_answer(NodeId from, std::uint64_t opener);
+  void list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners& list);
+  void leave_openers(SimNode& node, const ha::LeaveOpeners& leave);
+  void decide_held(SimNode& node, const ha::DecideHeld& decide);
+  void let_in(NodeId id, std::uint64_t opener);
+  void prune_openers(SimNode& node);
+  bool is_lost() { return plan_.loss_permille > 0 && prng_.chance(plan_.loss_permille); }
 
   RunOptions options_;
   Plan plan_;
@@ -97,7 +128,8 @@ class World {
   RingNetwork ring_;
   Checks checks_;
   RunResult result_;
-  std::uint64_t next_connection_ = 0;
+  std::map<std::uint64_t, Client> clients_;  // by the number of their opener; of those that are still opening, or have been
+  std::uint64_t next_opener_ = 0;
   std::uint64_t next_incarnation_ = 0;
   bool mended_ = false;
   Duration settled_since_{-1};

@@ -138,6 +138,14 @@ void Bench::carry_out(std::uint32_t node, const Action& action) {
                  [&](const ApplyStates& apply) { own.states[apply.vip.value()] = apply.states; },
                  [&](const SetLease& lease) { own.lease = lease.until; },
                  [&](const Multicast& multicast) { send_as(node, multicast.body); },
+                 [&](const ListOpeners& list) { 
+                   answers_.emplace_back(node, OpenersListed{.move = list.move,
+                                                             .openers = own.openers,
+                                                             .complete = own.listing == Listing::complete});
+                 },
+                 [&](const LeaveOpeners&) {},
+                 [&](const ForgetOpeners&) {},
+                 [&](const DecideHeld&) {},
                  [&](const DestroyFlows&) {},
                  [&](const SaveCluster&) { own.saved = own.state->cluster; },
                  [&](const Report&) {},
@@ -168,7 +176,13 @@ void Bench::send_from_outside(NodeId from, Body body) {
 }
 
 void Bench::pump() {
-  while (!halted_ && !in_flight_.empty()) {
+  while (!answers_.empty() || (!halted_ && !in_flight_.empty())) {
+    if (!answers_.empty()) {
+      const auto [node, answer] = std::move(answers_.front());
+      answers_.pop_front();
+      step_node(node, answer);
+      continue;
+    }
     if (budget_ && (*budget_)-- == 0) return halt();
     const Sent sent = std::move(in_flight_.front());
     in_flight_.pop_front();

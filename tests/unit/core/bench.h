@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace relais::ha {
@@ -19,6 +20,7 @@ class Bench {
  public:
   enum class Ring : std::uint8_t { fresh, same };
   enum class Quorum : std::uint8_t { there, missing };
+  enum class Listing : std::uint8_t { complete, incomplete };
   struct Setup {
     std::uint32_t nodes = 3;
     Duration token = std::chrono::milliseconds(200);
@@ -57,6 +59,11 @@ class Bench {
   void send_as(std::uint32_t node, Body body);        // as if its core had sent it, in its view
   void send_from_outside(NodeId from, Body body);     // from a node that the bench does not have
   void set_flows(std::uint32_t node, std::size_t bucket, std::uint32_t count) { at(node).flows[0][bucket] = count; }
+  // What the node's shell answers when it is asked for its openers; without: none, complete.
+  void answer_openers(std::uint32_t node, std::vector<Opener> openers, Listing listing) {
+    at(node).openers = std::move(openers);
+    at(node).listing = listing;
+  }
   void count_flows(std::uint32_t node) { give(node, FlowsCounted{at(node).flows}); }
 
   // Starts all nodes, gives them one view and lets them form a cluster and settle.
@@ -90,6 +97,8 @@ class Bench {
     std::deque<Event> inbox;
     std::vector<BucketStates> states;
     std::vector<std::array<std::uint32_t, kBuckets>> flows;
+    std::vector<Opener> openers;
+    Listing listing = Listing::complete;
     Instant lease{};
     Actions actions;
     NodeSet shown;                // members of its last view
@@ -114,6 +123,7 @@ class Bench {
   NodeSet ring_;
   std::uint64_t view_number_ = 0;
   std::deque<Sent> in_flight_;
+  std::deque<std::pair<std::uint32_t, Event>> answers_;  // of shells to their cores
   bool halted_ = false;
   std::optional<std::size_t> budget_;
   Instant now_ = kStart;

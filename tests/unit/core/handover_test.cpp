@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace relais::ha {
 namespace {
 
@@ -22,9 +24,66 @@ TEST(Handover, the_old_owner_stops_before_it_says_so_and_the_new_one_follows) {
   EXPECT_LT(first_action<ApplyStates>(old_owner), first_message<Released>(old_owner)) << "I3";
   const Actions new_owner = bench.take_actions(2);
   ASSERT_LT(first_message<Holding>(new_owner), new_owner.size());
-  EXPECT_LT(first_message<Holding>(new_owner), first_action<ApplyStates>(new_owner)) << "it adopts after the release";
+  EXPECT_LT(first_action<ApplyStates>(new_owner), first_message<Holding>(new_owner)) << "it holds openers first";
+  EXPECT_LT(first_action<DecideHeld>(new_owner), first_message<Holding>(new_owner)) << "but none from before";
+  const auto adopts = std::ranges::find_if(new_owner, [](const Action& action) {
+    const auto* apply = std::get_if<ApplyStates>(&action);
+    return apply != nullptr && std::ranges::count(apply->states, BucketState::adopt) > 0;
+  });
+  EXPECT_LT(first_action<LeaveOpeners>(new_owner), static_cast<std::size_t>(adopts - new_owner.begin()))
+      << "what the old owner has accepted is noted before it adopts";
   EXPECT_EQ(bench.count(3, BucketState::leftover), 85U);
   EXPECT_EQ(bench.count(2, BucketState::adopt), 43U);
+}
+
+// The standby, too, must know which openers stay with the old owner: it may be the next one to own the bucket.
+TEST(Handover, every_member_leaves_the_old_owners_openers_to_it) {
+  Bench bench = formed();
+  const Opener opener{.id = OpenerId(7), .vip = VipId(0), .bucket = BucketId(3), .phase = OpenerPhase::opening};
+  bench.answer_openers(3, {opener}, Bench::Listing::complete);
+  for (const std::uint32_t node : {1U, 2U, 3U}) bench.take_actions(node);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  for (const std::uint32_t node : {1U, 2U}) {
+    const Actions actions = bench.take_actions(node);
+    ASSERT_LT(first_action<LeaveOpeners>(actions), actions.size()) << "node " << node;
+    EXPECT_EQ(std::get<LeaveOpeners>(actions[first_action<LeaveOpeners>(actions)]).openers, std::vector{opener});
+  }
+  const Actions old_owner = bench.take_actions(3);
+  EXPECT_EQ(first_action<LeaveOpeners>(old_owner), old_owner.size());
+}
+
+TEST(Handover, nothing_held_is_let_in_if_the_old_owner_cannot_say_what_it_has_answered) {
+  Bench bench = formed();
+  bench.answer_openers(3, {}, Bench::Listing::incomplete);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  const auto told = bench.told();
+  EXPECT_THAT(told, Not(Contains("n1 let in what is held for 42 buckets")));
+  EXPECT_THAT(told, Contains("n1 drop what is held for 42 buckets"));
+}
+
+// Without a lease it could hold nothing, nor answer.
+TEST(Handover, a_new_owner_says_that_it_is_ready_only_under_a_lease) {
+  Bench bench = formed();
+  bench.kill(3);
+  bench.view(set_of({1, 2}));
+  bench.run(2s);
+  bench.start(3);
+  bench.told();
+  bench.view(set_of({1, 2, 3}));
+  bench.run(2s);
+  const auto told = bench.told();
+  const auto lease = std::ranges::find(told, "n3 has a lease");
+  const auto ready = std::ranges::find_if(told, [](const std::string& what) { return what.starts_with("n3 send holding"); });
+  ASSERT_NE(ready, told.end());
+  EXPECT_LT(lease - told.begin(), ready - told.begin());
+}
+
+TEST(Handover, a_node_that_is_a_member_no_more_forgets_which_openers_it_has_accepted) {
+  Bench bench = formed();
+  bench.take_actions(3);
+  bench.inquorate_view(set_of({3}));
+  const Actions actions = bench.take_actions(3);
+  EXPECT_LT(first_action<ForgetOpeners>(actions), actions.size());
 }
 
 TEST(Handover, the_new_owner_serves_when_the_last_leftover_is_gone) {

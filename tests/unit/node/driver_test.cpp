@@ -23,6 +23,10 @@ class Recorder : public Effects {
   }
   void apply(const ha::SetLease& lease) override { said.emplace_back(lease.until == Instant{} ? "no lease" : "lease"); }
   void multicast(ha::ViewId, ha::Body body) override { said.push_back("message " + std::to_string(body.index())); }
+  void list_openers(const ha::ListOpeners&) override { said.emplace_back("list openers"); }
+  void apply(const ha::LeaveOpeners&) override { said.emplace_back("leave openers"); }
+  void forget_openers() override { said.emplace_back("forget openers"); }
+  void decide(const ha::DecideHeld&) override { said.emplace_back("decide held"); }
   void destroy(const ha::DestroyFlows&) override { said.emplace_back("destroy"); }
   void save(const ha::Cluster&) override { said.emplace_back("save"); }
   void record(const ha::Report& report) override { said.push_back(report.kind); }

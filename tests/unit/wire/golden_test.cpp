@@ -73,7 +73,11 @@ const ha::Body kBodies[] = {
     ha::Snapshot{
         .for_node = NodeId(3), .incarnation = 9, .attempt = 6, .forming = NodeSet(0b1000), .cluster = small_cluster()},
     ha::Holding{.move = Epoch(7)},
-    ha::Released{.move = Epoch(7), .flows = 8},
+    ha::Released{.move = Epoch(7),
+                 .flows = 8,
+                 .openers = {{.id = OpenerId(0x1112131415161718), .vip = VipId(15), .bucket = BucketId(255),
+                              .phase = OpenerPhase::opening}},
+                 .complete = true},
     ha::Cleared{.vip = VipId(1), .buckets = kBucketsZeroNineAndLast},
     ha::Suspect{.node = NodeId(63), .sequence = 10},
     ha::GraceOver{.node = NodeId(5)},
