@@ -7,6 +7,7 @@ from . import report_load, report_map, report_run
 from .report_chart import Axis, shared_patterns
 from .report_findings import findings_section, receipts_section, troubles_section
 from .report_html import clock, count, duration, note, plain, raw, section, soft, table, tag
+from .report_run import is_number
 from .report_style import STYLE
 from .shell import LabError
 
@@ -32,19 +33,15 @@ def facts(run):
              ("Length", duration(first_last[1] - first_last[0])), ("Nodes", ", ".join(run.nodes) or "not known"),
              ("Timing", plain(plan.get("timing", "not known"))), ("Seed", plain(plan.get("seed", "not known"))),
              ("Faults", count(len(run.faults)))]
-    if all(isinstance(plan.get(key), (int, float, str)) for key in ("seed", "minutes", "timing")):
-        command = f"lab/lab torture --minutes {plain(plan['minutes'])} --seed {plan['seed']} --timing {plan['timing']}"
-        command += f" --nodes {count_of_nodes(plan['nodes'])}" if plan.get("nodes") else ""
+    if is_number(plan.get("minutes")) and all(isinstance(plan.get(key), (int, str)) for key in ("seed", "timing")):
+        command = f"lab/lab torture --minutes {plan['minutes']:.15g} --seed {plan['seed']} --timing {plan['timing']}"
+        nodes = len(plan["nodes"]) if isinstance(plan.get("nodes"), list) else plan.get("nodes")
+        command += f" --nodes {nodes}" if is_number(nodes) else ""
         items.append(("Again", tag("code", command)))
     if run.probe and run.probe.own_delay_ms > 20:
         items.append(("Caution", f"the machine held the probe itself up by {duration(run.probe.own_delay_ms)}: judge "
                                  "single delays with care"))
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", words)) for name, words in items), class_="facts")
-
-
-def count_of_nodes(nodes):
-    """plan.json's nodes: how many, or their names."""
-    return len(nodes) if isinstance(nodes, list) else nodes
 
 
 def tile(figure, words):
@@ -78,8 +75,9 @@ def heading(run):
     plan = run.plan or {}
     name = plan.get("title") if isinstance(plan.get("title"), str) else "Torture run" if "seed" in plan else "Run"
     line, missing = verdict_line(run)
+    faults = "1 fault" if len(run.faults) == 1 else f"{count(len(run.faults))} faults"
     return tag("header", tag("p", "relais: mail cluster failover", class_="kicker"),
-               tag("h1", f"{name}: {count(len(run.faults))} faults in {duration(run.span()[1] - run.span()[0])}"), line,
+               tag("h1", f"{name}: {faults} in {duration(run.span()[1] - run.span()[0])}"), line,
                missing, tiles(run), facts(run))
 
 

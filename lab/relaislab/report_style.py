@@ -5,13 +5,13 @@ STYLE = """
 :root { color-scheme: light dark; --surface: #ffffff; --panel: #f6f7f9; --ink: #16202b; --soft: #4d5a68;
   --line: #d5dbe2; --good: #00663f; --good-back: #e1f3ea; --bad: #a3220a; --bad-back: #fbe6e1; --open: #5b4a00;
   --open-back: #fbf2cf; --band: #7a5c00; --late: #c24a00; --lost: #a3001f; --median: #0b3c66; --slowest: #7fb2dd;
-  --c0: #0072b2; --c1: #e69f00; --c2: #009e73; --c3: #cc79a7; --c4: #56b4e9; --c5: #d55e00; --c6: #b5a900;
-  --c7: #7d8791; --nobody: #ffffff; --nobody-line: #a3001f; }
+  --c0: #0072b2; --c1: #e69f00; --c2: #009e73; --c3: #cc79a7; --c4: #56b4e9; --c5: #d55e00; --c6: #f0e442;
+  --c7: #4a525b; --nobody: #ffffff; --nobody-line: #a3001f; }
 @media screen and (prefers-color-scheme: dark) { :root { --surface: #12171d; --panel: #1a2129; --ink: #e9eef3;
   --soft: #aab6c2; --line: #35404c; --good: #6fdcab; --good-back: #12352a; --bad: #ff9d87; --bad-back: #43190f;
   --open: #f0d875; --open-back: #3a3005; --band: #e8c860; --late: #ff9a52; --lost: #ff7088; --median: #e3f1ff;
-  --slowest: #4a84b8; --c0: #2f8fd0; --c1: #e69f00; --c2: #12a97f; --c3: #cc79a7; --c4: #7cc8f5; --c5: #e06c1f;
-  --c6: #d9cf4a; --c7: #8d98a3; --nobody: #12171d; --nobody-line: #ff7088; } }
+  --slowest: #4a84b8; --c0: #2f8fd0; --c1: #e69f00; --c2: #1fb98d; --c3: #d27fb4; --c4: #9ad6fb; --c5: #e06c1f;
+  --c6: #f5ec6b; --c7: #626d78; --nobody: #12171d; --nobody-line: #ff7088; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--surface); color: var(--ink); line-height: 1.5;
   font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -31,8 +31,8 @@ p { margin: 6px 0 12px; max-width: 78ch; }
 .note { padding: 10px 14px; border-left: 4px solid currentcolor; border-radius: 4px; max-width: none; }
 .result { white-space: nowrap; font-weight: 650; }
 td.kept, td.broken { background: none; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(220px, 44%), 1fr)); gap: 12px; margin: 20px 0 8px;
-  padding: 0; list-style: none; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(220px, 44%), 1fr)); gap: 12px;
+  margin: 20px 0 8px; padding: 0; list-style: none; }
 .tiles li { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .tiles b { display: block; font-size: 24px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .tiles span { display: block; color: var(--soft); font-size: 13.5px; line-height: 1.35; }

@@ -4,6 +4,8 @@ Usage: sample_run.py DIRECTORY [--nodes N] [--seconds S] [--faults N]
 """
 
 import argparse
+import copy
+import functools
 import json
 import os
 import random
@@ -30,6 +32,7 @@ def names(shape):
     return [f"n{number}" for number in range(1, shape.nodes + 1)]
 
 
+@functools.cache
 def faults_of(shape):
     """run.json's faults: spread evenly, of all kinds in turn; those of a node that this size lacks hit n1."""
     step_ms = shape.seconds * 1000 / (shape.faults + 1)
@@ -43,6 +46,7 @@ def faults_of(shape):
     return found
 
 
+@functools.cache
 def owners_without(shape, gone):
     """Owners of all buckets when the node `gone` (0: none) is out; nobody else's bucket moves."""
     left = [number for number in range(1, shape.nodes + 1) if number != gone]
@@ -51,30 +55,29 @@ def owners_without(shape, gone):
 
 
 def maps_of(shape, vip):
-    changes = [{"at_ms": 0, "vip": vip, "owners": owners_without(shape, 0)}]
+    changes = [{"at_ms": 0, "vip": vip, "owners": list(owners_without(shape, 0))}]
     for fault in faults_of(shape):
         gone = int(fault["node"][1:])
         if fault["kind"] not in ("crash", "drain"):
             continue
+        begin_ms = fault["begin_ms"]
         if fault["kind"] == "crash":
             nobody = [0 if owner == gone else owner for owner in owners_without(shape, 0)]
-            changes.append({"at_ms": fault["begin_ms"] + 100, "vip": vip, "owners": nobody})
-        changes.append({"at_ms": fault["begin_ms"] + DETECTION_MS, "vip": vip, "owners": owners_without(shape, gone)})
-        changes.append({"at_ms": fault["end_ms"] + 400, "vip": vip, "owners": owners_without(shape, 0)})
+            changes.append({"at_ms": begin_ms + 100, "vip": vip, "owners": nobody})
+        changes.append({"at_ms": begin_ms + DETECTION_MS, "vip": vip, "owners": list(owners_without(shape, gone))})
+        changes.append({"at_ms": fault["end_ms"] + 400, "vip": vip, "owners": list(owners_without(shape, 0))})
     return changes
 
 
 def slot_of(shape, at_ms, chance):
     """One slot of the timeline at this time of the run."""
-    hit = [fault for fault in faults_of(shape) if fault["kind"] == "crash" and
-           fault["begin_ms"] <= at_ms < fault["begin_ms"] + DETECTION_MS]
-    gone = [int(fault["node"][1:]) for fault in faults_of(shape) if fault["kind"] in ("crash", "drain") and
-            fault["begin_ms"] <= at_ms < fault["end_ms"] + 400]
+    on = [fault for fault in faults_of(shape) if fault["begin_ms"] <= at_ms < fault["end_ms"] + 400]
+    hit = [fault for fault in on if fault["kind"] == "crash" and at_ms < fault["begin_ms"] + DETECTION_MS]
+    gone = [int(fault["node"][1:]) for fault in on if fault["kind"] in ("crash", "drain")]
     owners = owners_without(shape, gone[0] if gone else 0)
     answers = {}
-    for _ in range(RATE):
-        name = f"n{owners[chance.randrange(BUCKETS)]}"
-        answers[name] = answers.get(name, 0) + 1
+    for owner in chance.choices(owners, k=RATE):
+        answers[f"n{owner}"] = answers.get(f"n{owner}", 0) + 1
     delayed = RATE // shape.nodes if hit else 0
     if delayed:
         first = next(iter(answers))
@@ -129,7 +132,12 @@ def receipts_of(shape):
 
 
 def files_of(shape):
-    """File name -> value."""
+    """File name -> value, for the caller to change."""
+    return copy.deepcopy(all_files(shape))
+
+
+@functools.cache
+def all_files(shape):
     vips = ["mail4", "mail6"]
     plan = [{"at_s": fault["begin_ms"] / 1000, "kind": fault["kind"], "node": fault["node"],
              "lasts_s": (fault["end_ms"] - fault["begin_ms"]) / 1000, "text": fault["text"]}
@@ -147,7 +155,7 @@ def write(directory, shape=Shape(), **replaced):
     """Writes the files; `replaced` gives other values by the file's name without suffix, with _ for -; None leaves it
     out."""
     os.makedirs(directory, exist_ok=True)
-    for name, value in files_of(shape).items():
+    for name, value in all_files(shape).items():
         value = replaced.get(name.removesuffix(".json").replace("-", "_"), value)
         if value is None:
             continue
