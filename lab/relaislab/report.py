@@ -37,6 +37,7 @@ def facts(run):
         command = f"lab/lab torture --minutes {plan['minutes']:.15g} --seed {plan['seed']} --timing {plan['timing']}"
         nodes = len(plan["nodes"]) if isinstance(plan.get("nodes"), list) else plan.get("nodes")
         command += f" --nodes {nodes}" if is_number(nodes) else ""
+        command += f" --kinds {','.join(map(str, plan['kinds']))}" if isinstance(plan.get("kinds"), list) else ""
         items.append(("Again", tag("code", command)))
     if run.probe and run.probe.own_delay_ms > 20:
         items.append(("Caution", f"the machine held the probe itself up by {duration(run.probe.own_delay_ms)}: judge "
@@ -65,7 +66,7 @@ def tiles(run):
     if long_lived.get("opened"):
         items.append(tile(broken_of(long_lived), "lasting connections broken"))
     if idle.get("opened"):
-        items.append(tile(broken_of(idle), "idle connections ended by the cluster"))
+        items.append(tile(broken_of(idle), "idle connections ended by the other side"))
     if run.findings is not None:
         items.append(tile(count(len(run.findings["two"])), "connections that two nodes answered"))
     return tag("ul", *items, class_="tiles")
@@ -75,9 +76,9 @@ def heading(run):
     plan = run.plan or {}
     name = plan.get("title") if isinstance(plan.get("title"), str) else "Torture run" if "seed" in plan else "Run"
     line, missing = verdict_line(run)
-    faults = "1 fault" if len(run.faults) == 1 else f"{count(len(run.faults))} faults"
+    faults = {0: "", 1: "1 fault in "}.get(len(run.faults), f"{count(len(run.faults))} faults in ")
     return tag("header", tag("p", "relais: mail cluster failover", class_="kicker"),
-               tag("h1", f"{name}: {faults} in {duration(run.span()[1] - run.span()[0])}"), line,
+               tag("h1", f"{name}: {faults}{duration(run.span()[1] - run.span()[0])}"), line,
                missing, tiles(run), facts(run))
 
 
@@ -97,6 +98,9 @@ def latency_section(run, axis):
     title = "Connect latency over time"
     if not (run.probe and run.probe.slots):
         return section("latency", title, note(run.missing.get("probe.json", "probe.json has no timeline")))
+    if not any(slot.slowest_ms > 0 for slot in run.probe.slots):
+        return section("latency", title, note("probe.json tells no latencies in its timeline: nobody connected, or "
+                                              "another release of the probe wrote it"))
     _, width_ms = report_load.columns_of(run, axis)
     return section("latency", title,
                    soft("How long new connections took at the clients' side, up to the slowest one. Shaded bands are "
@@ -131,8 +135,9 @@ def cost_of(run, fault, until_ms):
              and slot.start_ms < until_ms] if run.probe else []
     if not slots:
         return ["–", "–", "–"]
+    slowest_ms = max(slot.slowest_ms for slot in slots)
     return [count(sum(slot.delayed for slot in slots)), count(sum(slot.lost for slot in slots)),
-            duration(max(slot.slowest_ms for slot in slots))]
+            duration(slowest_ms) if slowest_ms > 0 else "–"]
 
 
 def faults_section(run):

@@ -29,7 +29,7 @@ def details_of(finding):
 def finding_item(run, kind, index, finding):
     at_ms = finding["wall_ms"] - run.begin_wall_ms
     words = [f"{kind} {index}: at {clock(at_ms)} ({wall(finding['wall_ms'])})"]
-    words += [f"{key} {plain(finding[key], 80)}" for key in ("client", "vip", "bucket") if key in finding]
+    words += [f"{key} {plain(finding[key], 80)}" for key in ("client", "vip", "vip_name", "bucket") if key in finding]
     return tag("details", tag("summary", ", ".join(words)), details_of(finding), open="open" if index <= 10 else None)
 
 

@@ -155,9 +155,9 @@ def latency_legend(width_ms):
 
 
 def nice_top(value):
-    """The least of 1, 2, 5 × 10ⁿ that is not below value."""
+    """A round number that is not below value, nor much above it."""
     power = 10 ** math.floor(math.log10(max(value, 1)))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
 
 
 def stack(columns, nodes, y, rate):

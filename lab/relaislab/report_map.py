@@ -101,7 +101,7 @@ def finding_marks(run, vip, rows, axis, top):
     for kind, items in (run.findings or {}).items():
         for index, item in enumerate(items[:MOST_NAMES], 1):
             bucket = item.get("bucket")
-            if item.get("vip") != vip or not isinstance(bucket, int) or bucket not in places:
+            if item.get("vip_name", item.get("vip")) != vip or not isinstance(bucket, int) or bucket not in places:
                 continue
             at_ms = item["wall_ms"] - run.begin_wall_ms
             parts.append(tag("circle", tag("title", f"finding: {kind} {index}, bucket {bucket}, at {clock(at_ms)}"),

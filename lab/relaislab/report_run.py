@@ -7,11 +7,13 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from .report_html import plain
 from .shell import LabError
 
 BUCKETS = 256
 FILES = ("run.json", "probe.json", "plan.json", "verdict.json", "exactly-one.json", "receipts.json")
 OPTIONAL = ("receipts.json",)
+RECEIPT_KEY = ("epoch", "from", "to", "cause", "buckets")   # the same on every node
 KINDS = ("two", "none", "late")   # findings, worst first
 LARGEST_MS = 1e14
 
@@ -253,9 +255,15 @@ def read_exactly_one(run, data):
 
 
 def read_receipts(run, data):
-    """receipts.json: as the control API answers, or only its list."""
-    run.receipts = take_list(data if isinstance(data, dict) else {"receipts": data}, "receipts", "an object",
-                             "receipts.json")
+    """receipts.json: {node: what the control API answers there}. All nodes tell of the same moves, as far back as they
+    remember; each is taken once."""
+    if not isinstance(data, dict):
+        raise Damaged("receipts.json is not an object")
+    found = {}
+    for node in data:
+        for item in take_list(data, node, "an object", "receipts.json"):
+            found.setdefault(tuple(plain(item.get(key)) for key in RECEIPT_KEY), item)
+    run.receipts = sorted(found.values(), key=lambda item: item["epoch"] if is_number(item.get("epoch")) else 0)
 
 
 READERS = {"run.json": read_run, "probe.json": read_probe, "plan.json": read_plan, "verdict.json": read_verdict,

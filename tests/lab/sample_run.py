@@ -109,8 +109,8 @@ def probe_of(shape):
 
 def findings_of(shape):
     late = {"wall_ms": BEGIN_WALL_MS + faults_of(shape)[0]["begin_ms"] + 120 if shape.faults else BEGIN_WALL_MS,
-            "client": "203.0.113.77", "port": 40123, "vip": "mail4", "bucket": 44, "transmissions": 2,
-            "answers": ["n1"], "states": {"n1": "shadow", "n2": "serve"}}
+            "client": "203.0.113.77", "port": 40123, "vip": "198.51.100.100", "vip_name": "mail4", "bucket": 44,
+            "transmissions": 2, "answers": ["n1"], "states": {"n1": "shadow", "n2": "serve"}}
     return {"openers": shape.seconds * 200, "answered": shape.seconds * 200, "none": [], "late": [late], "two": []}
 
 
@@ -125,10 +125,11 @@ def verdict_of(shape):
 
 
 def receipts_of(shape):
-    return {"receipts": [{"epoch": 10 + index, "time_ms": BEGIN_WALL_MS + fault["begin_ms"], "from": fault["node"],
-                          "to": "n1", "cause": fault["kind"], "buckets": 43, "detect_ms": 231.4, "takeover_ms": 8.2,
-                          "flows_kept": 0, "flows_lost": 12, "abandoned": False}
-                         for index, fault in enumerate(faults_of(shape)) if fault["kind"] in ("crash", "drain")]}
+    found = [{"epoch": 10 + index, "time_ms": BEGIN_WALL_MS + fault["begin_ms"], "from": fault["node"], "to": "n1",
+              "cause": fault["kind"], "buckets": 43, "detect_ms": 231.4, "takeover_ms": 8.2, "flows_kept": 0,
+              "flows_lost": 12, "abandoned": False}
+             for index, fault in enumerate(faults_of(shape)) if fault["kind"] in ("crash", "drain")]
+    return {name: found for name in names(shape)}
 
 
 def files_of(shape):
