@@ -101,4 +101,16 @@ Result<std::vector<Target>> make_targets(const std::vector<std::string>& vips, c
   return targets;
 }
 
+std::vector<Path> spread(const std::vector<Target>& targets, std::size_t count) {
+  std::vector<Path> paths;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Target& target = targets[i % targets.size()];
+    const std::size_t of_target = i / targets.size();
+    const std::size_t step = std::max<std::size_t>(1, target.sources.size() * targets.size() / count);
+    const IpAddress& source = target.sources[of_target * step % target.sources.size()];
+    paths.push_back({.source = source, .target = socket_address(target.vip, target.port)});
+  }
+  return paths;
+}
+
 }  // namespace relais::probe

@@ -38,4 +38,13 @@ struct Target {
 Result<std::vector<Target>> make_targets(const std::vector<std::string>& vips, const std::vector<std::string>& ranges,
                                          std::uint16_t port);
 
+// From where to where one connection goes.
+struct Path {
+  IpAddress source;
+  SocketAddress target;
+};
+
+// `count` paths, spread evenly over the targets and over the sources of each.
+std::vector<Path> spread(const std::vector<Target>& targets, std::size_t count);
+
 }  // namespace relais::probe

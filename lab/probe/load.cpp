@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "lab/probe/commands.h"
+#include "lab/probe/idle.h"
 #include "lab/probe/long_lived.h"
 #include "lab/probe/tcp_load.h"
 #include "lab/probe/udp_load.h"
@@ -19,7 +20,7 @@ namespace {
 constexpr Duration kOverduePeriod = std::chrono::milliseconds(50);
 // After a stall of our own no more than this many connections start at once: a burst would measure itself.
 constexpr std::uint64_t kLargestBurst = 50;
-constexpr Duration kLongLivedFirst = std::chrono::seconds(5);
+constexpr Duration kLastingFirst = std::chrono::seconds(5);
 
 volatile std::sig_atomic_t stop_asked = 0;
 void ask_to_stop(int) { stop_asked = 1; }
@@ -39,12 +40,13 @@ class Run {
                    TcpLoadOptions{.time_limit = options_.time_limit, .payload = options_.payload});
     }
     long_lived_ = std::make_unique<LongLived>(loop_, record_, options_.targets, options_.long_lived);
+    idle_clients_ = std::make_unique<IdleClients>(loop_, record_, options_.targets, options_.idle);
     return {};
   }
 
   Record run() {
     begin();
-    open_long_lived();
+    open_lasting();
     rate_begin_ = boot_now();
     while (!over(boot_now())) turn();
     while (!idle()) turn_without_starts();
@@ -61,12 +63,14 @@ class Run {
     record_.phases.push_back({.name = "start", .when = record_.begin});
   }
 
-  // The long-lived connections come first, so that the first phase finds them open.
-  void open_long_lived() {
-    const Instant limit = boot_now() + kLongLivedFirst;
-    while (long_lived_->established() < options_.long_lived && boot_now() < limit && stop_asked == 0) {
-      turn_without_starts();
-    }
+  // The long-lived and the idle connections come first, so that the first phase finds them open.
+  void open_lasting() {
+    const Instant limit = boot_now() + kLastingFirst;
+    while (!lasting_are_open() && boot_now() < limit && stop_asked == 0) turn_without_starts();
+  }
+
+  bool lasting_are_open() const {
+    return long_lived_->established() >= options_.long_lived && idle_clients_->opened() >= options_.idle;
   }
 
   bool over(Instant now) const {
@@ -111,6 +115,7 @@ class Run {
 
   void housekeeping(Instant now) {
     long_lived_->tick(now);
+    idle_clients_->tick(now);
     if (now - last_overdue_ < kOverduePeriod) return;
     last_overdue_ = now;
     if (tcp_) tcp_->end_overdue(now);
@@ -131,6 +136,7 @@ class Run {
   std::optional<TcpLoad> tcp_;
   std::unique_ptr<UdpLoad> udp_;
   std::unique_ptr<LongLived> long_lived_;
+  std::unique_ptr<IdleClients> idle_clients_;
   Instant rate_begin_;
   Instant last_overdue_;
   std::uint64_t passed_ = 0;  // starts that were due so far

@@ -21,6 +21,7 @@ struct LoadOptions {
   Duration duration{};      // of starting; zero: until `count` or the order `stop`
   std::uint64_t count = 0;  // 0: no limit
   std::size_t long_lived = 0;
+  std::size_t idle = 0;  // connections that only listen
   Duration time_limit{};
   std::size_t payload = 16;
   std::string control;  // "-", a FIFO, or "" for none

@@ -11,8 +11,7 @@ namespace relais::probe {
 
 class LongLived::Connection : public EventHandler {
  public:
-  Connection(LongLived& owner, IpAddress source, SocketAddress target)
-      : owner_(owner), source_(source), target_(target) {}
+  Connection(LongLived& owner, Path path) : owner_(owner), path_(path) {}
 
   void tick(Instant now) {
     switch (stage_) {
@@ -52,7 +51,7 @@ class LongLived::Connection : public EventHandler {
 
   void open(Instant now) {
     began_ = now;
-    auto fd = begin_connect(source_, target_);
+    auto fd = begin_connect(path_.source, path_.target);
     if (!fd) return retry(now);
     fd_ = std::move(*fd);
     stage_ = Stage::opening;
@@ -86,8 +85,7 @@ class LongLived::Connection : public EventHandler {
   }
 
   LongLived& owner_;
-  IpAddress source_;
-  SocketAddress target_;
+  Path path_;
   Stage stage_ = Stage::closed;
   bool opened_before_ = false;
   NodeIndex node_ = kNobody;
@@ -100,13 +98,7 @@ class LongLived::Connection : public EventHandler {
 
 LongLived::LongLived(EventLoop& loop, Record& record, const std::vector<Target>& targets, std::size_t count)
     : loop_(loop), record_(record) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const Target& target = targets[i % targets.size()];
-    const std::size_t of_target = i / targets.size();
-    const std::size_t step = std::max<std::size_t>(1, target.sources.size() * targets.size() / count);
-    const IpAddress& source = target.sources[of_target * step % target.sources.size()];
-    connections_.push_back(std::make_unique<Connection>(*this, source, socket_address(target.vip, target.port)));
-  }
+  for (const Path& path : spread(targets, count)) connections_.push_back(std::make_unique<Connection>(*this, path));
 }
 
 LongLived::~LongLived() = default;

@@ -40,6 +40,8 @@ void define_load(CLI::App& command, Arguments& arguments) {
   command.add_option("--count", arguments.load.count, "end after so many; 0: no limit")->capture_default_str();
   command.add_option("--long", arguments.load.long_lived, "long-lived connections, a byte each 100 ms")
       ->capture_default_str();
+  command.add_option("--idle", arguments.load.idle, "connections that only listen, as IMAP IDLE does")
+      ->capture_default_str();
   command.add_option("--connect-timeout", arguments.time_limit_s, "seconds")->capture_default_str();
   command.add_option("--payload", arguments.load.payload, "bytes per connection that must come back")
       ->capture_default_str()

@@ -43,6 +43,19 @@ struct LongBroken {
   Duration unheard{};  // since the last byte came back: how long the client did not know
 };
 
+// A connection that only listens was opened, or the other side has ended it.
+struct IdleOpened {
+  Instant when;
+  NodeIndex node = kNobody;
+};
+enum class End : std::uint8_t { reset, closed };
+struct IdleBroken {
+  Instant when;
+  NodeIndex node = kNobody;
+  IpAddress source;
+  End end = End::reset;
+};
+
 // A second answer to one datagram.
 struct Duplicate {
   Instant when;
@@ -61,6 +74,8 @@ struct Record {
   std::vector<Attempt> attempts;  // in order of their end
   std::vector<LongOpened> long_opened;
   std::vector<LongBroken> long_broken;
+  std::vector<IdleOpened> idle_opened;
+  std::vector<IdleBroken> idle_broken;  // in order of time
   std::vector<Duplicate> duplicates;
   std::vector<PhaseStart> phases;  // in order; the first begins with the run
   Instant begin;

@@ -108,6 +108,36 @@ void add_long_lived(PhaseReport& phase, const Record& record, const Window& wind
                     [&](const Duplicate& duplicate) { return window.holds(duplicate.when); }));
 }
 
+std::string end_name(End end) {
+  switch (end) {
+    case End::reset: return "reset";
+    case End::closed: return "closed";
+  }
+  return "";
+}
+
+IdleReport idle_of(const Record& record, const Window& window) {
+  IdleReport idle;
+  for (const auto& opened : record.idle_opened) {
+    if (!window.holds(opened.when)) continue;
+    ++idle.opened;
+    ++idle.opened_by_node[record.nodes[opened.node]];
+  }
+  std::vector<double> after;
+  for (const auto& broken : record.idle_broken) {
+    if (!window.holds(broken.when)) continue;
+    ++idle.broken_by_node[record.nodes[broken.node]];
+    idle.breaks.push_back({.at_ms = ms(broken.when - record.begin),
+                           .node = record.nodes[broken.node],
+                           .source = broken.source.to_string(),
+                           .end = end_name(broken.end)});
+    after.push_back(ms(broken.when - window.from));
+  }
+  idle.median_after_ms = median(after);
+  idle.slowest_after_ms = after.empty() ? 0 : *std::max_element(after.begin(), after.end());
+  return idle;
+}
+
 PhaseReport report_of(const Record& record, const std::string& name, const Window& window) {
   PhaseReport phase;
   phase.name = name;
@@ -115,14 +145,18 @@ PhaseReport report_of(const Record& record, const std::string& name, const Windo
   phase.end_ms = ms(std::min(window.to, record.end) - record.begin);
   add_attempts(phase, record, window);
   add_long_lived(phase, record, window);
+  phase.idle = idle_of(record, window);
   return phase;
 }
 
 std::vector<TimelineSlot> timeline_of(const Record& record) {
   std::vector<TimelineSlot> slots;
+  std::vector<std::vector<double>> connects;
   for (const auto& attempt : record.attempts) {
     const auto index = static_cast<std::size_t>((attempt.start - record.begin) / kSlot);
     if (slots.size() <= index) slots.resize(index + 1);
+    connects.resize(slots.size());
+    if (attempt.connect) connects[index].push_back(ms(*attempt.connect));
     if (attempt.outcome != Outcome::ok) {
       ++slots[index].lost;
     } else if (is_delayed(attempt)) {
@@ -130,6 +164,10 @@ std::vector<TimelineSlot> timeline_of(const Record& record) {
     } else {
       ++slots[index].answers[record.nodes[attempt.node]];
     }
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    slots[i].median_connect_ms = median(connects[i]);
+    slots[i].slowest_connect_ms = connects[i].empty() ? 0 : *std::max_element(connects[i].begin(), connects[i].end());
   }
   return slots;
 }

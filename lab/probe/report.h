@@ -28,7 +28,26 @@ struct Trouble {
   bool operator==(const Trouble&) const = default;
 };
 
-// All attempts that *started* in the phase, all long-lived events that *happened* in it.
+// A connection that only listened, and that the other side ended.
+struct IdleBreak {
+  double at_ms = 0;  // after the run's begin
+  std::string node;
+  std::string source;
+  std::string end;  // "reset" or "closed"
+  bool operator==(const IdleBreak&) const = default;
+};
+
+struct IdleReport {
+  std::uint64_t opened = 0;
+  std::map<std::string, std::uint64_t> opened_by_node;
+  std::map<std::string, std::uint64_t> broken_by_node;
+  std::vector<IdleBreak> breaks;  // in order of time; a connection breaks at most once
+  // From the begin of the phase until a connection broke.
+  double median_after_ms = 0;
+  double slowest_after_ms = 0;
+};
+
+// All attempts that *started* in the phase, all long-lived and idle events that *happened* in it.
 struct PhaseReport {
   std::string name;
   double start_ms = 0;  // after the run's begin
@@ -54,8 +73,9 @@ struct PhaseReport {
   std::map<std::string, std::uint64_t> answers;  // by node
   std::map<std::string, std::uint64_t> long_broken_by_node;
   std::map<std::string, std::uint64_t> long_opened_by_node;  // opens and re-opens
-  std::vector<SharedAddress> shared_addresses;               // client addresses that more than one node answered
-  std::vector<Trouble> troubles;                             // at most kMaxTroubles
+  IdleReport idle;
+  std::vector<SharedAddress> shared_addresses;  // client addresses that more than one node answered
+  std::vector<Trouble> troubles;                // at most kMaxTroubles
 };
 inline constexpr std::size_t kMaxTroubles = 500;
 
@@ -64,6 +84,9 @@ struct TimelineSlot {
   std::map<std::string, std::uint32_t> answers;  // in time, by node
   std::uint32_t delayed = 0;
   std::uint32_t lost = 0;  // failed, refused, reset
+  // Of those that connected at all, whatever became of them then; 0 if none did.
+  double median_connect_ms = 0;
+  double slowest_connect_ms = 0;
 };
 inline constexpr Duration kSlot = std::chrono::milliseconds(100);
 

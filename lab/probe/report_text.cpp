@@ -11,6 +11,20 @@ namespace {
 
 using nlohmann::json;
 
+json idle_json(const IdleReport& idle) {
+  json breaks = json::array();
+  for (const auto& broken : idle.breaks) {
+    breaks.push_back({{"at_ms", broken.at_ms}, {"node", broken.node}, {"source", broken.source}, {"end", broken.end}});
+  }
+  return {{"opened", idle.opened},
+          {"broken", idle.breaks.size()},
+          {"opened_by_node", idle.opened_by_node},
+          {"broken_by_node", idle.broken_by_node},
+          {"breaks", breaks},
+          {"median_after_ms", idle.median_after_ms},
+          {"slowest_after_ms", idle.slowest_after_ms}};
+}
+
 json phase_json(const PhaseReport& phase) {
   json shared = json::array();
   for (const auto& address : phase.shared_addresses) {
@@ -47,6 +61,7 @@ json phase_json(const PhaseReport& phase) {
             {"broken_by_node", phase.long_broken_by_node},
             {"opened_by_node", phase.long_opened_by_node},
             {"slowest_notice_ms", phase.long_slowest_notice_ms}}},
+          {"idle", idle_json(phase.idle)},
           {"answers", phase.answers},
           {"addresses_answered_by_several", shared},
           {"troubles", troubles}};
@@ -55,7 +70,11 @@ json phase_json(const PhaseReport& phase) {
 json timeline_json(const std::vector<TimelineSlot>& slots) {
   json list = json::array();
   for (const auto& slot : slots) {
-    list.push_back({{"answers", slot.answers}, {"delayed", slot.delayed}, {"lost", slot.lost}});
+    list.push_back({{"answers", slot.answers},
+                    {"delayed", slot.delayed},
+                    {"lost", slot.lost},
+                    {"median_connect_ms", slot.median_connect_ms},
+                    {"slowest_connect_ms", slot.slowest_connect_ms}});
   }
   return list;
 }
@@ -72,6 +91,27 @@ std::string row(const PhaseReport& phase) {
   std::string line = text.data();
   for (const auto& [node, answers] : phase.answers) line += " " + node + ":" + std::to_string(answers);
   return line + "\n";
+}
+
+// "idle in crash: 66 broken (n2:66), half within 310 ms and all within 420 ms of the phase's begin"
+std::string idle_line(const PhaseReport& phase) {
+  std::array<char, 128> times{};
+  std::snprintf(times.data(), times.size(), "half within %.0f ms and all within %.0f ms of the phase's begin",
+                phase.idle.median_after_ms, phase.idle.slowest_after_ms);
+  std::string nodes;
+  for (const auto& [node, count] : phase.idle.broken_by_node) nodes += " " + node + ":" + std::to_string(count);
+  return "idle in " + phase.name + ": " + std::to_string(phase.idle.breaks.size()) + " broken (" + nodes.substr(1) +
+         "), " + times.data() + "\n";
+}
+
+std::string idle_lines(const Report& report) {
+  if (report.total.idle.opened == 0) return "";
+  std::string lines = "idle connections: " + std::to_string(report.total.idle.opened) + " opened, " +
+                      std::to_string(report.total.idle.breaks.size()) + " broken\n";
+  for (const auto& phase : report.phases) {
+    if (!phase.idle.breaks.empty()) lines += idle_line(phase);
+  }
+  return lines;
 }
 
 }  // namespace
@@ -95,6 +135,7 @@ std::string to_table(const Report& report) {
       "phase            tried      ok failed refused reset delayed slowest ms outage ms broken/opened  answers\n";
   for (const auto& phase : report.phases) table += row(phase);
   if (report.phases.size() > 1) table += row(report.total);
+  table += idle_lines(report);
   const auto& shared = report.total.shared_addresses;
   table += "addresses answered by more than one node: " + std::to_string(shared.size()) + " of " +
            std::to_string(report.addresses.size()) + "\n";

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from . import api, faults, lab, topology
+from . import api, faults, lab, report, report_run, topology
 from . import node as nodes
 from . import state as states
 from .require import require_root
@@ -107,6 +107,11 @@ def add_use_commands(add):
     capture.add_argument("--net", default="front", choices=(*topology.NETS, "client"))
     capture.add_argument("filter", nargs="*", help="tcpdump filter")
     add("probe", probe_command, "run the probe in the client namespace: probe load …; fills in VIPs and sources")
+    page = add("report", report_command, "write a page about a run: latency, bucket map, bounds, findings")
+    page.add_argument("directory", metavar="DIR", nargs="?", help="a run's directory (default: the build's newest)")
+    page.add_argument("--out", default="", metavar="FILE", help="the page (default DIR/report.html)")
+    page.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")),
+                      help="build directory (default $RELAIS_BUILD or build)")
     log = add("log", log_command, "a node's log", node="yes")
     log.add_argument("--service", default="relaisd", choices=("relaisd", "probe", "corosync", "init"))
 
@@ -294,6 +299,14 @@ def probe_command(arguments):
     state = states.load_or_fail(arguments.prefix)
     argv = nodes.exec_argv(state, "client", probe_argv(state.plan, arguments.argv))
     return become(argv, nodes.exec_environment(state.plan))
+
+
+def report_command(arguments):
+    path, missing = report.write(arguments.directory or report_run.newest(arguments.build), arguments.out)
+    for words in missing:
+        print(f"not shown: {words}", file=sys.stderr)
+    print(path)
+    return 0
 
 
 def log_command(arguments):

@@ -205,10 +205,10 @@ class Cluster:
 class ProbeRun:
     """A running probe in the client namespace. `phase` begins a phase; `finish` ends the run and returns its report."""
 
-    def __init__(self, cluster, path, rate=200, long_lived=0, payload=16, families="46", udp="no"):
+    def __init__(self, cluster, path, rate=200, long_lived=0, idle=0, payload=16, families="46", udp="no"):
         self.path = path
-        argv = ["load", "--rate", str(rate), "--duration", "0", "--long", str(long_lived), "--payload", str(payload),
-                "--control", "-", "--json", self.path]
+        argv = ["load", "--rate", str(rate), "--duration", "0", "--long", str(long_lived), "--idle", str(idle),
+                "--payload", str(payload), "--control", "-", "--json", self.path]
         for family, vip, sources in (("4", topology.VIP4, topology.CLIENT_RANGE4),
                                      ("6", topology.VIP6, topology.CLIENT_RANGE6)):
             if family in families:

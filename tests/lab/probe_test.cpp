@@ -80,6 +80,53 @@ TEST(Report, long_lived_connections_count_in_the_phase_in_which_they_broke) {
   EXPECT_DOUBLE_EQ(report.phases[1].long_slowest_notice_ms, 700);
 }
 
+TEST(Report, idle_connections_count_in_the_phase_in_which_they_broke) {
+  Record record = record_with({});
+  const auto source = *IpAddress::parse("203.0.113.10");
+  record.idle_opened = {{.when = kBegin + 1ms, .node = 1}, {.when = kBegin + 2ms, .node = 2}};
+  record.idle_broken = {{.when = kBegin + 1300ms, .node = 2, .source = source, .end = End::reset},
+                        {.when = kBegin + 1400ms, .node = 2, .source = source, .end = End::closed},
+                        {.when = kBegin + 1900ms, .node = 2, .source = source, .end = End::reset}};
+  const auto report = make_report(record);
+  EXPECT_EQ(report.phases[0].idle.opened, 2U);
+  EXPECT_TRUE(report.phases[0].idle.breaks.empty());
+  const auto& crash = report.phases[1].idle;
+  EXPECT_EQ(crash.opened, 0U);
+  EXPECT_EQ(crash.broken_by_node.at("n2"), 3U);
+  ASSERT_EQ(crash.breaks.size(), 3U);
+  EXPECT_EQ(crash.breaks[1], (IdleBreak{.at_ms = 1400, .node = "n2", .source = "203.0.113.10", .end = "closed"}));
+  EXPECT_DOUBLE_EQ(crash.median_after_ms, 400);
+  EXPECT_DOUBLE_EQ(crash.slowest_after_ms, 900);
+}
+
+TEST(Report, a_run_without_idle_connections_says_nothing_of_them) {
+  EXPECT_EQ(to_table(make_report(record_with({}))).find("idle"), std::string::npos);
+}
+
+TEST(Report, the_table_names_the_phase_in_which_idle_connections_broke_and_how_soon) {
+  Record record = record_with({});
+  record.idle_opened = {{.when = kBegin, .node = 1}, {.when = kBegin, .node = 2}};
+  record.idle_broken = {{.when = kBegin + 1320ms, .node = 2}};
+  const auto table = to_table(make_report(record));
+  EXPECT_NE(table.find("idle connections: 2 opened, 1 broken\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("idle in crash: 1 broken (n2:1), half within 320 ms and all within 320 ms"), std::string::npos)
+      << table;
+}
+
+TEST(Report, a_slot_of_the_timeline_tells_how_long_the_connects_that_started_in_it_took) {
+  const auto report = make_report(record_with({answered(110ms, 1ms, 1),
+                                               answered(120ms, 2ms, 1),
+                                               answered(190ms, 1003ms, 2),
+                                               answered(200ms, 9ms, 1),
+                                               {.start = kBegin + 310ms, .outcome = Outcome::failed}}));
+  ASSERT_EQ(report.timeline.size(), 4U);
+  EXPECT_DOUBLE_EQ(report.timeline[0].slowest_connect_ms, 0);
+  EXPECT_DOUBLE_EQ(report.timeline[1].median_connect_ms, 2);
+  EXPECT_DOUBLE_EQ(report.timeline[1].slowest_connect_ms, 1003);
+  EXPECT_DOUBLE_EQ(report.timeline[2].slowest_connect_ms, 9);
+  EXPECT_DOUBLE_EQ(report.timeline[3].slowest_connect_ms, 0);
+}
+
 TEST(Report, the_timeline_has_a_slot_per_100_ms) {
   const auto report = make_report(record_with({answered(50ms, 1ms, 1), answered(250ms, 900ms, 2)}));
   ASSERT_EQ(report.timeline.size(), 3U);
