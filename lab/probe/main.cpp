@@ -1,5 +1,6 @@
 // probe: the lab's client and server. `probe load` drives connections and says what clients saw; `probe serve` answers
-// them.
+// them; `probe flood` sends openers from addresses that nobody has.
+#include "lab/probe/flood.h"
 #include "lab/probe/load.h"
 #include "lab/probe/report.h"
 #include "lab/probe/serve.h"
@@ -25,6 +26,7 @@ struct Arguments {
   std::string json;
   LoadOptions load;
   ServeOptions serve;
+  FloodOptions flood;
 };
 
 void define_load(CLI::App& command, Arguments& arguments) {
@@ -51,6 +53,22 @@ void define_load(CLI::App& command, Arguments& arguments) {
   command.add_option("--json", arguments.json, "write the report as JSON to this file; - instead of the table");
 }
 
+void define_flood(CLI::App& command, Arguments& arguments) {
+  command.add_option("--vip", arguments.vips, "address to flood; may be repeated")->required();
+  command
+      .add_option("--sources", arguments.sources, "spoofed sources: 203.0.113.250-254 or …::f000-ffff; may be repeated")
+      ->required();
+  command.add_option("--port", arguments.port, "TCP port")->capture_default_str();
+  command.add_option("--rate", arguments.flood.rate, "SYNs per second; 0: as many as the machine gives")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 10000000.0));
+  command.add_option("--duration", arguments.duration_s, "seconds; 0: until a signal")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--seed", arguments.flood.seed, "of sources, ports and numbers")->capture_default_str();
+  command.add_option("--json", arguments.json, "write the report as JSON to this file; - instead of the line");
+}
+
 Duration seconds(double value) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value)); }
 
 int fail(const Error& error) {
@@ -58,7 +76,8 @@ int fail(const Error& error) {
   return 1;
 }
 
-int write_report(const Report& report, const std::string& path) {
+template <typename AnyReport>
+int write_report(const AnyReport& report, const std::string& path) {
   if (path == "-") {
     std::cout << to_json(report);
     return 0;
@@ -83,6 +102,16 @@ int load(Arguments& arguments) {
   return write_report(make_report(*record), arguments.json);
 }
 
+int flood(Arguments& arguments) {
+  auto targets = make_targets(arguments.vips, arguments.sources, arguments.port);
+  if (!targets) return fail(targets.error());
+  arguments.flood.targets = std::move(*targets);
+  arguments.flood.duration = seconds(arguments.duration_s);
+  auto report = run_flood(arguments.flood);
+  if (!report) return fail(report.error());
+  return write_report(*report, arguments.json);
+}
+
 // Thousands of sockets, and no waiting behind other programs of the same machine: what the probe measures is the
 // cluster.
 void prepare_process() {
@@ -105,7 +134,10 @@ int main(int argc, char** argv) {
   auto* serve_command = app.add_subcommand("serve", "say a name, then echo: TCP and UDP, IPv4 and IPv6");
   serve_command->add_option("--name", arguments.serve.name, "the name to say")->required();
   serve_command->add_option("--port", arguments.serve.port, "port")->capture_default_str();
+  auto* flood_command = app.add_subcommand("flood", "SYNs from addresses that nobody has");
+  define_flood(*flood_command, arguments);
   CLI11_PARSE(app, argc, argv);
+  if (flood_command->parsed()) return flood(arguments);
   prepare_process();
   if (load_command->parsed()) return load(arguments);
   return fail(serve(arguments.serve));

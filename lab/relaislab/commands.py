@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from . import api, faults, lab, report, report_run, topology
+from . import api, faults, lab, report, report_run, topology, torture, torture_plan
 from . import node as nodes
 from . import state as states
 from .require import require_root
@@ -58,6 +58,7 @@ def make_parser():
     add_node_commands(add)
     add_fault_commands(add)
     add_use_commands(add)
+    add_torture_command(add)
     return parser
 
 
@@ -112,8 +113,24 @@ def add_use_commands(add):
     page.add_argument("--out", default="", metavar="FILE", help="the page (default DIR/report.html)")
     page.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")),
                       help="build directory (default $RELAIS_BUILD or build)")
+    add("flood", flood_command, "a SYN flood from the client namespace: flood --rate N …; fills in VIPs and sources")
     log = add("log", log_command, "a node's log", node="yes")
     log.add_argument("--service", default="relaisd", choices=("relaisd", "probe", "corosync", "init"))
+
+
+def add_torture_command(add):
+    run = add("torture", torture.torture, "faults drawn from a seed, under load, in a lab of its own")
+    run.add_argument("--seed", type=int, required=True, help="the same seed draws the same plan")
+    run.add_argument("--minutes", type=float, default=20.0, help="length of the plan (default 20)")
+    run.add_argument("--timing", default="normal", choices=topology.PRESETS)
+    run.add_argument("--nodes", type=int, default=3, help="size of the cluster (default 3)")
+    run.add_argument("--kinds", type=lambda text: text.split(","), metavar="KIND,…",
+                     help="only these: " + ", ".join(torture_plan.KINDS))
+    run.add_argument("--flood", action="store_true", help="a SYN flood all the time")
+    run.add_argument("--plan-only", action="store_true", help="print the plan and end")
+    run.add_argument("--out", metavar="DIR", help="what was seen (default BUILD/lab-results/torture-SEED)")
+    run.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")),
+                     help="build directory (default $RELAIS_BUILD or build)")
 
 
 def up_command(arguments):
@@ -283,18 +300,23 @@ def capture_command(arguments):
 
 
 def probe_argv(plan, argv):
-    """The probe's command line; a `load` without targets gets both VIPs with all client addresses."""
+    """The probe's command line; without targets, `load` gets both VIPs with all client addresses, and `flood` with
+    addresses that nobody has."""
     argv = argv[1:] if argv[:1] == ["--"] else argv
-    if argv[:1] != ["serve"] and argv[:1] != ["load"]:
+    if argv[:1] not in (["serve"], ["load"], ["flood"]):
         argv = ["load", *argv]
-    if argv[0] == "load" and "--vip" not in argv and "--help" not in argv:
+    if argv[0] != "serve" and "--vip" not in argv and "--help" not in argv:
         argv = [*argv, "--vip", topology.VIP4, "--vip", topology.VIP6]
-    if argv[0] == "load" and "--sources" not in argv and "--help" not in argv:
-        argv = [*argv, "--sources", topology.CLIENT_RANGE4, "--sources", topology.CLIENT_RANGE6]
+    if argv[0] != "serve" and "--sources" not in argv and "--help" not in argv:
+        ranges = topology.FLOOD_RANGES if argv[0] == "flood" else (topology.CLIENT_RANGE4, topology.CLIENT_RANGE6)
+        argv = [*argv, *(word for text in ranges for word in ("--sources", text))]
     return [nodes.program(plan, "probe"), *argv]
 
 
 def probe_command(arguments):
+    if "--help" in arguments.argv:   # which needs no lab
+        build = os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build"))
+        return become(probe_argv(topology.Plan(build=build), arguments.argv), dict(os.environ))
     require_root()
     state = states.load_or_fail(arguments.prefix)
     argv = nodes.exec_argv(state, "client", probe_argv(state.plan, arguments.argv))
@@ -307,6 +329,11 @@ def report_command(arguments):
         print(f"not shown: {words}", file=sys.stderr)
     print(path)
     return 0
+
+
+def flood_command(arguments):
+    arguments.argv = ["flood", *arguments.argv]
+    return probe_command(arguments)
 
 
 def log_command(arguments):
@@ -323,10 +350,10 @@ def log_command(arguments):
 
 
 def split_probe(argv):
-    """All behind `probe` is for the probe; argparse would take its options for our own."""
-    for index, word in enumerate(argv):
-        if word == "probe" and argv[:index][-1:] != ["--prefix"]:
-            return argv[:index + 1], argv[index + 1:]
+    """All behind `probe` or `flood` is for the probe; argparse would take its options for our own."""
+    index = 2 if argv[:1] == ["--prefix"] else 1 if argv[:1] and argv[0].startswith("--prefix=") else 0
+    if argv[index:index + 1] in (["probe"], ["flood"]):
+        return argv[:index + 1], argv[index + 1:]
     return argv, []
 
 

@@ -27,7 +27,7 @@ def relais_toml(plan):
             f'address6 = "{topology.front6(node)}"',
             f'links = ["{topology.heart(node, 0)}", "{topology.heart(node, 1)}"]',
         ]
-    for name, address in (("mail4", topology.VIP4), ("mail6", topology.VIP6)):
+    for address, name in topology.VIP_NAMES.items():
         lines += ["", "[[vip]]", f'name = "{name}"', f'address = "{address}"', f'mac = "{topology.CLUSTER_MAC}"']
         if plan.weights:
             lines += ["[vip.weights]"] + [f"{node} = {weight}" for node, weight in sorted(plan.weights.items())]

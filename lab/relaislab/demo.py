@@ -2,9 +2,7 @@
 and leaves the cluster running."""
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +11,7 @@ from . import api, faults, lab, picture, topology
 from . import node as nodes
 from . import state as states
 from .commands import REPOSITORY
+from .load import Load
 from .require import require_root
 from .shell import LabError
 
@@ -43,33 +42,9 @@ def say(text):
     print(text, flush=True)
 
 
-class Load:
-    """The probe in the client namespace, told of phases as they begin."""
-
-    def __init__(self, state, path):
-        argv = [nodes.program(state.plan, "probe"), "load", "--rate", str(RATE), "--duration", "0",
-                "--long", str(LONG_LIVED), "--vip", topology.VIP4, "--vip", topology.VIP6,
-                "--sources", topology.CLIENT_RANGE4, "--sources", topology.CLIENT_RANGE6,
-                "--control", "-", "--json", path]
-        self.path = path
-        self.process = subprocess.Popen(nodes.exec_argv(state, "client", argv), stdin=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL, text=True)
-
-    def order(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def phase(self, name):
-        say(f"  {EXPLAIN[name]}")
-        self.order(f"phase {name}")
-
-    def report(self):
-        self.order("stop")
-        self.process.communicate(timeout=60)
-        if self.process.returncode != 0:
-            raise LabError("the probe failed")
-        with open(self.path, encoding="utf-8") as file:
-            return json.load(file)
+def begin_phase(load, name):
+    say(f"  {EXPLAIN[name]}")
+    load.phase(name)
 
 
 def order_node(state, word, node):
@@ -84,18 +59,18 @@ def settle(state):
 
 def play(state, load):
     time.sleep(1)
-    load.phase("steady")
+    begin_phase(load, "steady")
     time.sleep(3)
-    load.phase("crash")
+    begin_phase(load, "crash")
     faults.crash(state, "n2")
     time.sleep(5)
-    load.phase("return")
+    begin_phase(load, "return")
     nodes.boot(state, "n2")
     settle(state)
-    load.phase("drain")
+    begin_phase(load, "drain")
     order_node(state, "drain", "n3")
     settle(state)
-    load.phase("resume")
+    begin_phase(load, "resume")
     order_node(state, "resume", "n3")
     settle(state)
     return load.report()
@@ -124,13 +99,11 @@ def run_demo(prefix, build, timing):
         took_s = lab.wait_until_serving(state)
         say(f"They serve after {took_s:.1f} s. {RATE} new connections/s and {LONG_LIVED} long-lived ones, while:")
         with tempfile.TemporaryDirectory() as directory:
-            load = Load(state, os.path.join(directory, "report.json"))
+            load = Load(state, os.path.join(directory, "report.json"), RATE, LONG_LIVED)
             try:
                 report = play(state, load)
             finally:
-                if load.process.poll() is None:
-                    load.process.kill()
-                    load.process.wait()
+                load.abandon()
     show(state, report)
     return 0
 

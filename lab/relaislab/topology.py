@@ -20,6 +20,7 @@ ROUTER_MAC = "02:00:5e:00:00:01"
 VIP4 = "198.51.100.100"
 VIP6 = "2001:db8:1::100"
 SERVICE_PORT = 7000
+VIP_NAMES = {VIP4: "mail4", VIP6: "mail6"}
 ROUTER4, ROUTER6 = "198.51.100.1", "2001:db8:1::1"
 CLIENT_SIDE_MTU = 1500
 MAX_NODES = 16
@@ -109,6 +110,10 @@ def client_addresses():
     return ([f"203.0.113.{i}" for i in range(10, 250)], [f"2001:db8:2::{i:x}" for i in range(0x100, 0x1F0)])
 
 
+# Sources of a SYN flood: routed to the clients' network like all others of theirs, but nobody there has them.
+FLOOD_RANGES = ("203.0.113.4-9", "203.0.113.250-254", "2001:db8:2::f000-ffff")
+FLOOD_FILTER = " or ".join([f"host 203.0.113.{i}" for i in (*range(4, 10), *range(250, 255))]
+                           + ["net 2001:db8:2::f000/116"])
 CLIENT_RANGE4 = "203.0.113.10-249"
 CLIENT_RANGE6 = "2001:db8:2::100-1ef"
 
@@ -190,4 +195,6 @@ def client_lines():
     lines += [f"addr add {address}/32 dev eth0" for address in addresses4]
     lines += [f"addr add {address}/128 dev eth0 nodad" for address in addresses6]
     lines += ["route replace default via 203.0.113.1 dev eth0", "route replace ::/0 via 2001:db8:2::1 dev eth0"]
+    # What is sent to an address that nobody has (a flood's) ends here, without a word to its sender.
+    lines += ["route replace blackhole 203.0.113.0/24", "route replace blackhole 2001:db8:2::/64"]
     return lines

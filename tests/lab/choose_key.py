@@ -3,69 +3,23 @@
 client addresses spread within 20 % of every node's share, however three nodes find together.
 
 With any key the spread of 240 addresses is chance (standard deviation 7.3 of 80), so half of all keys would fail a test
-that is not about keys. docs/lab.md says more. This program repeats what base/siphash.h, base/cluster_key.h and
-ha/core/assign.cpp do; the scenarios `sharing` and `weights` compare it with the real cluster.
+that is not about keys. docs/lab.md says more. This program repeats what
+ha/core/assign.cpp does; the scenarios `sharing` and `weights` compare it with the real cluster.
 """
 
 import hashlib
-import hmac
-import ipaddress
 import itertools
-import struct
 
 import harness
 from relaislab import topology
+from relaislab.buckets import BUCKETS, bucket_of, hash_key
 
-BUCKETS = 256
 TOLERANCE = 0.2
 WEIGHTS = ({1: 1, 2: 1, 3: 1}, {1: 2, 2: 1, 3: 1})
-MASK = (1 << 64) - 1
 
 
 def candidate(number):
     return hashlib.sha256(f"relais lab key {number}".encode()).hexdigest()
-
-
-def hash_key(key):
-    """The two words that base/cluster_key.h derives: HKDF-SHA256 without salt, 16 bytes."""
-    extracted = hmac.digest(bytes(32), bytes.fromhex(key), "sha256")
-    return struct.unpack("<QQ", hmac.digest(extracted, b"relais bucket hash v1\x01", "sha256")[:16])
-
-
-def rotated(word, bits):
-    return (word << bits | word >> (64 - bits)) & MASK
-
-
-def sip_round(v0, v1, v2, v3):
-    v0 = (v0 + v1) & MASK
-    v1 = rotated(v1, 13) ^ v0
-    v0 = rotated(v0, 32)
-    v2 = (v2 + v3) & MASK
-    v3 = rotated(v3, 16) ^ v2
-    v0 = (v0 + v3) & MASK
-    v3 = rotated(v3, 21) ^ v0
-    v2 = (v2 + v1) & MASK
-    v1 = rotated(v1, 17) ^ v2
-    v2 = rotated(v2, 32)
-    return v0, v1, v2, v3
-
-
-def siphash13(key, data):
-    words = [0x736F6D6570736575 ^ key[0], 0x646F72616E646F6D ^ key[1], 0x6C7967656E657261 ^ key[0],
-             0x7465646279746573 ^ key[1]]
-    padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 255])
-    for (word,) in struct.iter_unpack("<Q", padded):
-        words[3] ^= word
-        words = list(sip_round(*words))
-        words[0] ^= word
-    words[2] ^= 0xFF
-    for _ in range(3):
-        words = sip_round(*words)
-    return words[0] ^ words[1] ^ words[2] ^ words[3]
-
-
-def bucket_of(key, address):
-    return siphash13(key, ipaddress.ip_address(address).packed) % BUCKETS
 
 
 def targets(weights, counts):

@@ -17,11 +17,10 @@ sys.dont_write_bytecode = True
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(REPOSITORY, "lab"))
 
-from relaislab import api, faults, lab, node as nodes, state as states, topology  # noqa: E402
+from relaislab import api, faults, lab, node as nodes, settled, state as states, topology  # noqa: E402
+from relaislab.exactly_one import ExactlyOne  # noqa: E402
 from relaislab.shell import LabError  # noqa: E402
-from answers import AnswerCount  # noqa: E402
 
-BUCKETS = 256
 SETTLE_S = 30
 # Always the same, so that the same addresses fall into the same buckets in every run; choose_key.py says why this one.
 KEY = hashlib.sha256(b"relais lab key 2").hexdigest()
@@ -171,29 +170,7 @@ class Cluster:
         if reason:
             return reason
         statuses = {node: self.status(node) for node in self.running()}
-        first = statuses[self.running()[0]]
-        for node, status in statuses.items():
-            if [vip["buckets"] for vip in status["vips"]] != [vip["buckets"] for vip in first["vips"]]:
-                return f"{node} sees other owners than {self.running()[0]}"
-        if any(node["drained"] or node["grace"] for node in first["nodes"]):
-            return "a node is drained or in its grace"
-        for vip in first["vips"]:
-            if any(bucket["owner"] == 0 for bucket in vip["buckets"]):
-                return "buckets without owner"
-            reason = self.uneven(vip)
-            if reason:
-                return reason
-        return None
-
-    def uneven(self, vip):
-        members = [topology.number_of(node) for node in self.running()]
-        weights = {number: self.plan.weights.get(f"n{number}", 1) for number in members}
-        for number in members:
-            exact = BUCKETS * weights[number] / sum(weights.values())
-            mine = sum(1 for bucket in vip["buckets"] if bucket["owner"] == number)
-            if abs(mine - exact) > 1:
-                return f"n{number} owns {mine} buckets of {vip['name']}, its exact share is {exact:.1f}"
-        return None
+        return settled.why_unsettled(statuses, settled.weights_of(self.plan, self.running()))
 
     def wait_settled(self, timeout_s=SETTLE_S):
         return wait_until(lambda: self.unsettled() is None, timeout_s, lambda: self.unsettled() or "just now")
@@ -243,6 +220,15 @@ class ProbeRun:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+
+
+class AnswerCount(ExactlyOne):
+    """The checker, for scenarios that only want to know who was answered more than once."""
+
+    def finish(self, record=None):
+        """(number of openers answered, findings of those answered more than once)."""
+        verdict = super().finish(record)
+        return verdict.answered, verdict.two
 
 
 @dataclass
@@ -295,7 +281,7 @@ class Scenario(unittest.TestCase):
 
     def count_answers(self):
         """Starts to count the answers that clients get."""
-        count = AnswerCount(self.cluster.plan.netns("client"), self.result_path("answers.pcap"))
+        count = AnswerCount(self.cluster.state, self.results)
         self.addCleanup(count.abandon)
         return count
 

@@ -20,10 +20,12 @@ import scenario_moves
 import scenario_quiet
 import scenario_safety
 import scenario_sharing
+import scenario_torture
 
 SKIPPED = 77
 # In this order they need few new labs.
-MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_safety, scenario_bad_input, scenario_quiet)
+MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_safety, scenario_bad_input, scenario_quiet,
+           scenario_torture)
 
 
 def scenarios():

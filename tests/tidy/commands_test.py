@@ -73,8 +73,10 @@ def problem_with_subcommand(program, shown, words, line):
 
 
 def problem_with_lab(line, words, programs):
-    """A command of lab/lab; what stands behind ` -- ` or `probe` is a command of another program."""
+    """A command of lab/lab; what stands behind ` -- ` or `probe` is a command of another program, and so is `flood`."""
     own, _, inner = line.partition(" -- ")
+    if words[:1] == ["flood"]:
+        words = ["probe", *words]
     if words[:1] != ["probe"]:
         problem = problem_with_subcommand(str(TOP / "lab/lab"), "lab/lab", words, own)
         return problem or (problem_with(inner, programs) if inner else None)

@@ -1,0 +1,284 @@
+"""Plans of faults and the judgement on a run: what is drawn from which seed, and what is refused."""
+
+import copy
+import os
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(pathlib.Path(__file__).resolve().parents[2], "lab"))
+
+from relaislab import settled, torture_judge, torture_plan  # noqa: E402
+from relaislab.shell import LabError  # noqa: E402
+from relaislab.torture_plan import KINDS, Request, draw  # noqa: E402
+
+SEEDS = range(1, 201)
+FIRST_OF_SEED_1 = (1, 4.0, "cut-hearts", "n3", 3.4)   # round, time, kind, node, length
+LOSSES = ("node", "daemon")
+
+
+def requests(minutes=2.0):
+    return [Request(seed, minutes, nodes=3 + seed % 3) for seed in SEEDS]
+
+
+def lost_at(faults, when_s):
+    return {fault.node or "some" for fault in faults if KINDS[fault.kind].loses in LOSSES
+            and fault.at_s <= when_s <= fault.at_s + max(fault.lasts_s, 1)}
+
+
+class Plans(unittest.TestCase):
+    def test_the_same_seed_draws_the_same_plan(self):
+        for request in requests():
+            self.assertEqual(draw(request), draw(request))
+
+    def test_another_seed_draws_another_plan(self):
+        plans = {str(draw(Request(seed, 2))) for seed in SEEDS}
+        self.assertEqual(len(plans), len(SEEDS))
+
+    def test_a_plan_is_what_it_was_when_its_seed_was_written_down(self):
+        first = draw(Request(1, 1))[0]
+        self.assertEqual((first.round, first.at_s, first.kind, first.node, first.lasts_s), FIRST_OF_SEED_1)
+
+    def test_each_kind_appears_over_200_seeds(self):
+        self.assertEqual({fault.kind for request in requests(1.0) for fault in draw(request)}, set(KINDS))
+
+    def test_twenty_minutes_have_each_kind_several_times(self):
+        kinds = [fault.kind for fault in draw(Request(3, 20))]
+        self.assertGreaterEqual(min(kinds.count(kind) for kind in KINDS), 2)
+
+    def test_a_majority_is_kept_at_every_moment(self):
+        overlaps = 0
+        for request in requests():
+            faults = draw(request)
+            for one in faults:
+                for when_s in (one.at_s, one.at_s + one.lasts_s):
+                    self.assertLess(2 * len(lost_at(faults, when_s)), request.nodes, f"seed {request.seed}")
+                overlaps += sum(1 for other in faults if other is not one and other.round == one.round)
+        self.assertGreater(overlaps, 0, "no faults overlap in any plan")
+
+    def test_two_faults_of_a_round_have_different_nodes(self):
+        for request in requests():
+            for faults in torture_plan.rounds_of(draw(request)):
+                nodes = [fault.node for fault in faults if fault.node]
+                self.assertEqual(len(nodes), len(set(nodes)), f"seed {request.seed}")
+
+    def test_a_plan_keeps_to_its_time_and_rounds_follow_each_other(self):
+        for request in requests():
+            faults = draw(request)
+            self.assertLessEqual(max(fault.at_s + fault.lasts_s for fault in faults), request.minutes * 60)
+            rounds = torture_plan.rounds_of(faults)
+            for before, after in zip(rounds, rounds[1:]):
+                self.assertGreaterEqual(after[0].at_s, max(fault.at_s + fault.lasts_s for fault in before) + 5)
+
+    def test_short_and_long_pauses_are_drawn(self):
+        lengths = [fault.lasts_s for request in requests() for fault in draw(request) if fault.kind == "freeze-node"]
+        detection_s = torture_plan.DETECTION_MS["normal"] / 1000
+        self.assertTrue(any(length < detection_s for length in lengths))
+        self.assertTrue(any(length > detection_s + 1 for length in lengths))
+
+    def test_only_the_kinds_that_are_asked_for_are_drawn(self):
+        request = Request(1, 2, kinds=("crash", "drain"))
+        self.assertEqual({fault.kind for fault in draw(request)}, {"crash", "drain"})
+        self.assertIn("--kinds crash,drain", torture_plan.replay_command(request))
+
+    def test_what_cannot_be_drawn_is_refused_with_a_way_out(self):
+        for request in (Request(1, 2, nodes=2), Request(1, 0), Request(1, 2, kinds=("crash", "earthquake"))):
+            with self.assertRaises(LabError) as caught:
+                draw(request)
+            self.assertTrue(caught.exception.way_out)
+
+
+def phase(name, start_ms, end_ms, **other):
+    return {"name": name, "start_ms": start_ms, "end_ms": end_ms, "troubles": [], "long": {"broken_by_node": {}},
+            **other}
+
+
+def receipt(**other):
+    return {"epoch": 7, "time_ms": 1, "from": 2, "to": 1, "cause": "node died", "buckets": 43, "detect_ms": 440.0,
+            "takeover_ms": 80.0, "flows_kept": 0, "flows_lost": 11, "abandoned": False, **other}
+
+
+def good_run():
+    """A crash of n2 at 10 s (timing normal: detection 440 ms), seen by a probe that began 1 s after the record."""
+    return {
+        "run": {"begin_wall_ms": 100_000, "faults": [
+            {"kind": "crash", "node": "n2", "text": "", "begin_ms": 10_000, "done_ms": 10_100, "end_ms": 12_000,
+             "over_ms": 15_000}]},
+        "probe": {"begin_wall_ms": 101_000, "slot_ms": 100, "timeline": [{"delayed": 0} for _ in range(200)],
+                  "total": {"ok": 4000, "failed": 0, "refused": 0, "reset": 0},
+                  "phases": [phase("start", 0, 9_000), phase("round 1", 9_000, 20_000)]},
+        "exactly_one": {"openers": 4000, "answered": 4000, "none": [], "late": [], "two": []},
+        "receipts": {"n1": [receipt()], "n3": [receipt(time_ms=2)]},
+        "settled": [(1, 2.5)],
+    }
+
+
+def opener(at_ms, *after_ms):
+    return {"wall_ms": 100_000 + at_ms, "client": "203.0.113.10", "answers": [{"after_ms": ms} for ms in after_ms]}
+
+
+class Judgement(unittest.TestCase):
+    def failures(self, change):
+        """What is refused of a run that is good but for one change."""
+        seen = good_run()
+        change(seen)
+        verdict = torture_judge.judge(seen, "normal", 1)
+        failed = [item["what"] for item in verdict["rows"] if not item["ok"]]
+        self.assertEqual(verdict["ok"], not failed)
+        return failed
+
+    def assert_refused(self, change, what):
+        self.assertEqual(self.failures(change), [what])
+
+    def assert_accepted(self, change):
+        self.assertEqual(self.failures(change), [])
+
+    def with_trouble(self, node="n2", start_ms=8_990, connected_ms=8_991, **other):
+        trouble = {"start_ms": start_ms, "connected_ms": connected_ms, "node": node, "source": "203.0.113.10",
+                   "outcome": "reset", **other}
+        def change(seen):
+            seen["probe"]["phases"][1]["troubles"].append(trouble)
+            seen["probe"]["total"]["reset"] += 1
+        return change
+
+    def test_a_good_run_is_accepted(self):
+        self.assert_accepted(lambda seen: None)
+
+    def test_two_answers_are_refused_whatever_happened(self):
+        self.assert_refused(lambda seen: seen["exactly_one"]["two"].append(opener(10_100, 1, 600)),
+                            "openers answered twice")
+
+    def test_no_answer_is_refused(self):
+        self.assert_refused(lambda seen: seen["exactly_one"]["none"].append(opener(10_100)), "openers never answered")
+
+    def test_a_late_answer_is_accepted_within_detection_and_200_ms_of_a_crash(self):
+        self.assert_accepted(lambda seen: seen["exactly_one"]["late"].append(opener(10_100, 630)))
+
+    def test_a_late_answer_is_refused_when_it_comes_later(self):
+        self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(10_100, 1_010)),
+                            "last answer after the takeover's time, node lost")
+
+    def test_a_late_answer_without_a_fault_is_refused(self):
+        for at_ms in (9_900, 10_800):
+            self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(at_ms, 300)),
+                                "openers answered late outside of a fault's time")
+
+    def test_faults_that_take_no_node_away_excuse_nothing(self):
+        for kind in ("cut-link", "drain", "weight", "restart-all", "slow-cpu", "flood"):
+            def change(seen):
+                seen["run"]["faults"][0]["kind"] = kind
+                seen["exactly_one"]["late"].append(opener(10_100, 300))
+                self.with_trouble()(seen)
+                seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+                seen["probe"]["timeline"][91]["delayed"] = 1
+            self.assertEqual(len(self.failures(change)), 4, kind)
+
+    def test_a_killed_relaisd_excuses_delays_but_no_lost_connection(self):
+        def change(seen):
+            seen["run"]["faults"][0]["kind"] = "kill-relaisd"
+            seen["exactly_one"]["late"].append(opener(10_100, 300))
+            seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+        self.assertEqual(self.failures(change), ["long-lived connections broken that no lost node had"])
+
+    def test_a_node_that_hears_nothing_may_stop_the_cluster_for_five_and_a_half_tokens(self):
+        def late_at(at_ms):
+            def change(seen):
+                seen["run"]["faults"][0]["kind"] = "cut-hearts-in"
+                seen["exactly_one"]["late"].append(opener(at_ms, 250))
+            return change
+        self.assert_accepted(late_at(10_900))
+        self.assert_refused(late_at(11_450), "openers answered late outside of a fault's time")
+
+    def test_a_short_loss_of_the_front_link_excuses_delays_and_a_retry_but_no_long_lived_connection(self):
+        def change(seen):
+            seen["run"]["faults"][0]["kind"] = "cut-front"
+            seen["exactly_one"]["late"].append(opener(10_100, 1_020))
+            seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+        self.assertEqual(self.failures(change), ["long-lived connections broken that no lost node had"])
+        self.assert_refused(lambda seen: (change(seen), seen["exactly_one"]["late"].append(opener(10_100, 3_020)),
+                                          seen["probe"]["phases"][1]["long"].update(broken_by_node={})),
+                            "last answer after the notice time and a retry, front lost")
+
+    def test_connections_of_the_dead_node_are_excused(self):
+        self.assert_accepted(self.with_trouble())
+        self.assert_accepted(self.with_trouble(node=""))
+
+    def test_connections_of_other_nodes_and_those_that_never_were_are_not(self):
+        lost = "connections lost that no lost node had"
+        self.assert_refused(self.with_trouble(node="n1"), lost)
+        self.assert_refused(self.with_trouble(connected_ms=-1), lost)
+        self.assert_refused(self.with_trouble(start_ms=12_000, connected_ms=12_001), lost)
+
+    def test_losses_that_the_probe_does_not_tell_of_are_refused(self):
+        self.assert_refused(lambda seen: seen["probe"]["total"].update(failed=3),
+                            "connections lost that no lost node had")
+
+    def test_long_lived_connections_of_the_dead_node_may_break_and_of_others_may_not(self):
+        def broken(number, node):
+            return lambda seen: seen["probe"]["phases"][number]["long"].update(broken_by_node={node: 2})
+        refused = "long-lived connections broken that no lost node had"
+        self.assert_accepted(broken(1, "n2"))
+        self.assert_refused(broken(1, "n1"), refused)
+        self.assert_refused(broken(0, "n2"), refused)
+
+    def test_delayed_connections_are_accepted_in_the_faults_time_only(self):
+        def delayed(slot):
+            return lambda seen: seen["probe"]["timeline"][slot].update(delayed=4)
+        self.assert_accepted(delayed(92))
+        for slot in (80, 120):
+            self.assert_refused(delayed(slot), "100 ms with delayed connections outside of a fault's time")
+
+    def test_a_cluster_that_does_not_come_to_rest_is_refused(self):
+        self.assert_refused(lambda seen: seen.update(settled=[(1, "n2 is joining")]),
+                            "rounds that were not over after 30 s")
+        self.assertIn("rounds of faults", self.failures(lambda seen: seen.update(settled=[])))
+
+    def test_receipts_that_differ_or_are_missing_are_refused(self):
+        def change_to(**other):
+            return lambda seen: seen["receipts"].update(n3=[receipt(**other)])
+        self.assert_refused(change_to(flows_lost=12), "receipts that differ between nodes")
+        self.assert_refused(change_to(takeover_ms=81.0), "receipts that differ between nodes")
+        self.assert_refused(lambda seen: seen["receipts"].update(n3=[]), "nodes without the last receipt")
+
+    def test_the_time_of_a_planned_move_is_each_nodes_own(self):
+        self.assert_accepted(lambda seen: seen.update(receipts={
+            "n1": [receipt(cause="drain", detect_ms=0.0, takeover_ms=2.0)],
+            "n3": [receipt(cause="drain", detect_ms=0.0, takeover_ms=3.0)]}))
+
+    def test_a_run_in_which_nothing_was_seen_is_refused(self):
+        self.assert_refused(lambda seen: seen["exactly_one"].update(openers=0), "openers that were seen")
+        self.assert_refused(lambda seen: seen["probe"]["total"].update(ok=0), "connections that succeeded")
+
+    def test_the_table_names_what_failed(self):
+        seen = good_run()
+        seen["exactly_one"]["two"].append(opener(10_100, 1, 2))
+        table = torture_judge.table(torture_judge.judge(seen, "normal", 1))
+        self.assertEqual([line.split()[0] for line in table[1:]].count("FAILED"), 1)
+
+
+def status_of(owners):
+    shares = [{"owner": owner, "standby": 0} for owner in owners]
+    return {"vips": [{"name": "mail4", "buckets": shares}], "nodes": [{"drained": False, "grace": False}]}
+
+
+class Rest(unittest.TestCase):
+    EVEN = [1] * 128 + [2] * 128
+
+    def why(self, *statuses):
+        return settled.why_unsettled({f"n{i}": status for i, status in enumerate(statuses, 1)}, {1: 1, 2: 1})
+
+    def test_equal_views_with_even_shares_are_at_rest(self):
+        self.assertIsNone(self.why(status_of(self.EVEN), status_of(self.EVEN)))
+
+    def test_other_owners_uneven_shares_a_free_bucket_a_drained_node_are_not(self):
+        self.assertIn("other owners", self.why(status_of(self.EVEN), status_of(self.EVEN[::-1])))
+        self.assertIn("exact share", self.why(*[status_of([1] * 130 + [2] * 126)] * 2))
+        self.assertIn("without owner", self.why(*[status_of([0] + self.EVEN[1:])] * 2))
+        drained = copy.deepcopy(status_of(self.EVEN))
+        drained["nodes"][0]["drained"] = True
+        self.assertIn("drained", self.why(drained, drained))
+
+
+if __name__ == "__main__":
+    unittest.main()
