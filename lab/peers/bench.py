@@ -115,19 +115,28 @@ def versions():
             "corosync": run(["corosync", "-v"]).split("\n")[0], "nft": run(["nft", "--version"]).strip()}
 
 
-def show(rows, path):
-    """The table and the verdict; returns the exit status."""
-    behind = figures.judge(rows)
-    say("")
-    for line in figures.table(rows, behind) + [""] + figures.verdict(behind):
-        say(line)
-    if path:
-        told = [{"relais": row["name"], "peer": peer["name"], "column": column.key}
-                for row, peer, column in behind or ()]
+def write_report(rows, path):
+    """Nothing without a path. After each contestant, so that nothing is lost when a later one fails; a path that cannot
+    be written is found out before the first."""
+    if not path:
+        return
+    told = [{"relais": row["name"], "peer": peer["name"], "column": column.key}
+            for row, peer, column in figures.judge(rows) or ()]
+    try:
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"date": time.strftime("%Y-%m-%d"), "machine": versions(), "rate": RATE, "long": LONG_LIVED,
                        "rows": rows, "behind": told}, file, indent=1)
             file.write("\n")
+    except OSError as error:
+        raise LabError(f"cannot write {path}: {error.strerror}", "name another file with --json") from error
+
+
+def show(rows):
+    """The table and the verdict; returns the exit status."""
+    behind = figures.judge(rows)
+    say("")
+    for line in figures.table(rows, behind) + [""] + figures.verdict(behind) + [figures.calm(rows)]:
+        say(line)
     return 1 if behind else 0
 
 
@@ -142,7 +151,9 @@ def rows_from(paths):
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
-                rows |= {row["name"]: row for row in json.load(file)["rows"]}
+                found = json.load(file)["rows"]
+            figures.table(found, None)   # what cannot be shown is no report
+            rows |= {row["name"]: row for row in found}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LabError(f"{path} is no report of this program: {error}", "make one with --json FILE") from error
     order = [contestant.name for contestant in CONTESTANTS]
@@ -167,7 +178,10 @@ def parse(argv=None):
                         help="measure nothing: judge what --json wrote before")
     parser.add_argument("--prefix", default="relais-bench", help="name of the lab that is made and taken down")
     parser.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")))
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.reports and (arguments.json or arguments.only):
+        parser.error("--from only prints: without --json and --only")
+    return arguments
 
 
 def measured(arguments):
@@ -180,15 +194,20 @@ def measured(arguments):
         raise LabError(f"a lab '{arguments.prefix}' is up", f"lab/lab --prefix {arguments.prefix} down")
     arguments.build = os.path.abspath(arguments.build)
     say(f"{RATE} new connections/s and {LONG_LIVED} long-lived ones, IPv4; {VICTIM} crashes and returns")
-    return [row_of(contestant, runs_of(contestant, arguments)) for contestant in CONTESTANTS
-            if not arguments.only or contestant.name in arguments.only]
+    rows = []
+    write_report(rows, arguments.json)
+    for contestant in CONTESTANTS:
+        if not arguments.only or contestant.name in arguments.only:
+            rows.append(row_of(contestant, runs_of(contestant, arguments)))
+            write_report(rows, arguments.json)
+    return rows
 
 
 def main():
     signal.signal(signal.SIGTERM, interrupted)
     arguments = parse()
     try:
-        return show(rows_from(arguments.reports) if arguments.reports else measured(arguments), arguments.json)
+        return show(rows_from(arguments.reports) if arguments.reports else measured(arguments))
     except LabError as error:
         print(f"bench-failover: {error.what}", file=sys.stderr)
         if error.way_out:

@@ -137,3 +137,9 @@ def verdict(behind):
         return ["relais is behind no peer in any column."]
     return [f"! {row['title']} is behind {peer['title']} in {column.title}: {cell(row, column)} to {cell(peer, column)}"
             for row, peer, column in behind]
+
+
+def calm(rows):
+    """How busy the machine was: a run on a busy one says more about the machine."""
+    busy = [run["cpu_pressure_percent"] for row in rows for run in row["runs"]]
+    return f"CPU pressure during the runs: {number(statistics.median(busy))} % ({min(busy)}-{max(busy)})"

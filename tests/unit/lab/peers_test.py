@@ -73,7 +73,8 @@ class FiguresOfARun(unittest.TestCase):
 
 def run_of(**changes):
     return {"outage_ms": 300, "slowest_ms": 1030, "failed": 0, "reset": 0, "broken_crash": 30, "lived": 30, "long": 64,
-            "broken_failback": 0, "delayed_failback": 0, "died": 0, **changes}
+            "broken_failback": 0, "delayed_failback": 0, "died": 0, "cpu_pressure_percent": 5,
+            **changes}
 
 
 def row(name, ours, *runs):
@@ -162,7 +163,8 @@ class Reports(unittest.TestCase):
     def shown(self, rows):
         with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(io.StringIO()) as output:
             path = os.path.join(directory, "report.json")
-            code = bench.show(rows, path)
+            bench.write_report(rows, path)
+            code = bench.show(rows)
             with open(path, encoding="utf-8") as file:
                 return code, output.getvalue(), json.load(file), [row["name"] for row in bench.rows_from([path])]
 
@@ -186,7 +188,7 @@ class Reports(unittest.TestCase):
                          ["relais-fast", "keepalived-1s"])
 
     def test_what_is_no_report_is_named_with_the_way_out(self):
-        for text in ("{", "[]", "{}"):
+        for text in ("{", "[]", "{}", '{"rows": [{"name": "relais-fast"}]}', '{"rows": [1]}'):
             with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
                 file.write(text)
                 file.flush()
@@ -195,8 +197,19 @@ class Reports(unittest.TestCase):
                 self.assertIn(file.name, caught.exception.what)
                 self.assertIn("--json", caught.exception.way_out)
 
+    def test_a_file_that_cannot_be_written_is_named_with_the_way_out(self):
+        with self.assertRaises(LabError) as caught:
+            bench.write_report([], "/proc/no/such/report.json")
+        self.assertIn("/proc/no/such/report.json", caught.exception.what)
+        self.assertIn("--json", caught.exception.way_out)
+
+    def test_the_table_says_how_busy_the_machine_was(self):
+        busy = row("relais-fast", "yes", run_of(cpu_pressure_percent=80), run_of(), run_of())
+        self.assertIn("CPU pressure during the runs: 5 % (5-80)", self.shown([busy])[1])
+
     def test_bad_arguments_are_refused(self):
-        for argv in (["--runs", "0"], ["--runs", "many"], ["--only", "heartbeat"], ["--from"]):
+        for argv in (["--runs", "0"], ["--runs", "many"], ["--only", "heartbeat"], ["--from"],
+                     ["--from", "a.json", "--json", "b.json"], ["--from", "a.json", "--only", "relais-fast"]):
             with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as caught:
                 bench.parse(argv)
             self.assertEqual(caught.exception.code, 2, argv)
