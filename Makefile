@@ -18,11 +18,11 @@ CONFIGURE = cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 CTEST = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 export RELAIS_BUILD = $(abspath $(BUILD))
 
-.PHONY: help deps build run test check sanitize lint format fuzz bench soak install clean \
+.PHONY: help deps build run test check sanitize lint format fuzz bench bench-failover soak install clean \
 	lab-up lab-down lab-status lab-watch
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables: SANITIZE=1, JOBS=$(JOBS), NODES=$(NODES), PREFIX=$(PREFIX), DESTDIR=, FUZZ_SECONDS=$(FUZZ_SECONDS)"
 
@@ -61,6 +61,10 @@ fuzz: ## build the fuzz targets with clang and run each for FUZZ_SECONDS
 
 bench: deps build ## measure what a packet, the idle daemon and the peers cost: the figures of docs/benchmarks.md (root)
 	@scripts/bench $(BUILD)
+
+bench-failover: TARGETS = $(PROGRAMS)
+bench-failover: deps build ## a crash and a return: relais beside keepalived and Corosync, one table (root, 15 minutes)
+	@lab/bench-failover
 
 soak: deps build ## ten quiet minutes at each timing preset beside two CPU burners: no false membership change (root)
 	@lab/soak

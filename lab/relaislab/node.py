@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 from . import config, topology
 from .process import Process, in_same_namespace, name_of
@@ -13,6 +14,18 @@ from .shell import LabError, in_netns, ip_batch, netns_exists, run, sysctl_in
 INIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "init.py")
 NO_DAD = {"net.ipv6.conf.default.accept_dad": 0, "net.ipv6.conf.all.accept_dad": 0,
           "net.ipv6.conf.default.accept_ra": 0, "net.ipv6.conf.all.accept_ra": 0}
+
+
+@dataclass(frozen=True)
+class Software:
+    """What a node runs instead of what its plan says. Services as process 1 takes them, without their logs; empty: the
+    plan's. Files by their path below /etc."""
+
+    services: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)
+
+
+PLANNED = Software()
 
 
 def program(plan, name):
@@ -38,7 +51,7 @@ def remove_network(plan, node):
         run(["ip", "netns", "del", plan.netns(node)], check=False)
 
 
-def write_disk(state, node):
+def write_disk(state, node, software=PLANNED):
     """The node's files in /etc. The disk outlives a reboot, as a disk does."""
     disk = state.path("disk", node)
     for directory in ("etc/upper", "etc/work", "var/upper", "var/work"):
@@ -50,6 +63,10 @@ def write_disk(state, node):
         write_file(os.path.join(disk, "etc/upper/relais/cluster.key"), file.read(), 0o600)
     if state.plan.relaisd == "no":
         write_file(os.path.join(disk, "etc/upper/corosync/corosync.conf"), config.corosync_conf(state.plan), 0o644)
+    for path, text in software.files.items():
+        target = os.path.join(disk, "etc/upper", path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        write_file(target, text, 0o644)
 
 
 def write_file(path, text, mode):
@@ -59,17 +76,20 @@ def write_file(path, text, mode):
     os.replace(path + ".new", path)
 
 
-def services(state, node):
+def cluster_services(plan, node):
+    """What makes a node one of the cluster."""
+    if plan.relaisd == "no":
+        return [{"name": "corosync", "argv": ["/usr/sbin/corosync", "-f"], "stop_ms": 10000}]
+    return [{"name": "relaisd", "stop_ms": 30000,
+             "argv": [program(plan, "relaisd"), "--config", "/etc/relais/relais.toml", "--node", node]}]
+
+
+def services(state, node, software=PLANNED):
     """What process 1 keeps running; the first is stopped first."""
     plan = state.plan
-    if plan.relaisd == "no":
-        cluster = {"name": "corosync", "argv": ["/usr/sbin/corosync", "-f"], "stop_ms": 10000}
-    else:
-        cluster = {"name": "relaisd", "stop_ms": 30000,
-                   "argv": [program(plan, "relaisd"), "--config", "/etc/relais/relais.toml", "--node", node]}
     probe = {"name": "probe", "respawn_ms": 200,
              "argv": [program(plan, "probe"), "serve", "--name", node, "--port", str(topology.SERVICE_PORT)]}
-    found = [cluster, probe]
+    found = [dict(service) for service in software.services or cluster_services(plan, node)] + [probe]
     for service in found:
         service["log"] = log_path(state, node, service["name"])
     return found
@@ -79,14 +99,14 @@ def log_path(state, node, service):
     return state.path("log", f"{node}-{service}.log")
 
 
-def boot(state, node):
+def boot(state, node, software=PLANNED):
     """Makes the network and starts process 1; returns once its services are being started."""
     remove_network(state.plan, node)
     make_network(state.plan, node)
-    write_disk(state, node)
+    write_disk(state, node, software)
     os.makedirs(state.path("log"), exist_ok=True)
     spec = {"name": node, "netns": state.plan.netns(node), "disk": state.path("disk", node),
-            "log": log_path(state, node, "init"), "services": services(state, node)}
+            "log": log_path(state, node, "init"), "services": services(state, node, software)}
     write_file(state.path(f"{node}.json"), json.dumps(spec, indent=1), 0o644)
     state.cuts.pop(node, None)
     start_process_one(state, node)

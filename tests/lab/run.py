@@ -17,6 +17,7 @@ from relaislab.shell import LabError
 import scenario_bad_input
 import scenario_lab
 import scenario_moves
+import scenario_peers
 import scenario_quiet
 import scenario_safety
 import scenario_sharing
@@ -25,7 +26,7 @@ import scenario_torture
 SKIPPED = 77
 # In this order they need few new labs.
 MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_safety, scenario_bad_input, scenario_quiet,
-           scenario_torture)
+           scenario_torture, scenario_peers)
 
 
 def scenarios():
