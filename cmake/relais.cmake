@@ -44,28 +44,30 @@ function(relais_library name)
 endfunction()
 
 # relais_describe_test(NAME LABEL TIMEOUT)
-# LABEL says what a test needs: check = nothing, fast; root = root; lab = root and the lab. One `ctest -j` runs them in
-# that order (COST: higher first), and everything that needs root alone, so that load does not blur what it measures.
+# LABEL says what a test needs: check = nothing, fast; long = minutes; root = root; lab = root and the lab. One `ctest -j`
+# runs them in that order (COST: higher first), and everything that needs root alone, so that load does not blur what it
+# measures.
 # A test that misses what it needs returns 77: "skipped".
 function(relais_describe_test name label timeout)
   set(cost_check 3000)
+  set(cost_long 2500)
   set(cost_root 2000)
   set(cost_lab 1000)
   if(NOT DEFINED cost_${label})
-    message(FATAL_ERROR "test ${name}: label ${label} is none of check, root, lab")
+    message(FATAL_ERROR "test ${name}: label ${label} is none of check, long, root, lab")
   endif()
   if(RELAIS_SANITIZE)
     math(EXPR timeout "${timeout} * 3")  # what a test computes takes about ten times as long
   endif()
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} TIMEOUT ${timeout} SKIP_RETURN_CODE 77 COST ${cost_${label}})
-  if(NOT label STREQUAL "check")
+  if(label MATCHES "root|lab")
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()
 endfunction()
 
 # relais_test(NAME SOURCES a.cpp USES relais_base ... LABELS check TIMEOUT 120)
-# A GoogleTest binary. LABELS: one of check (default), root, lab.
+# A GoogleTest binary. LABELS: one of check (default), long, root, lab.
 function(relais_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT;LABELS" "SOURCES;USES" ${ARGN})
   if(NOT ARG_LABELS)
