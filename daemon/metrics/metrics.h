@@ -26,8 +26,8 @@ struct MetricsInput {
   Answer quorate = Answer::no;
   std::chrono::nanoseconds lease_left{};  // 0: no lease
   std::vector<VipMetrics> vips;
-  std::map<std::string, std::uint64_t> verdicts;        // packets by verdict of the data plane
-  std::map<std::string, std::uint64_t> hold;            // connection openers by what became of them in the SYN hold
+  std::map<std::string, std::uint64_t> verdicts;  // packets by verdict of the data plane
+  std::map<std::string, std::uint64_t> hold;      // connection openers by what became of them in the SYN hold
   std::uint64_t held_now = 0;
   std::map<std::string, std::uint64_t> moves_by_cause;  // finished moves that this node has a receipt of
   std::chrono::nanoseconds last_takeover{};             // 0: none yet

@@ -16,14 +16,16 @@ constexpr Duration kSlack = std::chrono::milliseconds(500);  // the nodes' clock
 netfilter::SynHold::DataPlaneView view_of(netfilter::DataPlane& data_plane) {
   auto table = std::make_shared<netfilter::OpenerTable>(data_plane.openers());
   return {.fate = [table](OpenerId id) { return table->fate(id); },
-          .note_accepted = [table](const Opener& opener) {
-            return table->note({&opener, 1}, netfilter::OpenerFate::accepted, boot_now());
-          },
-          .may_answer = [&data_plane](const Opener& opener) {
-            const BucketState state = data_plane.state(opener.vip, opener.bucket);
-            const bool is_own = state == BucketState::serve || state == BucketState::adopt;
-            return is_own && data_plane.lease() > boot_now();
-          }};
+          .note_accepted =
+              [table](const Opener& opener) {
+                return table->note({&opener, 1}, netfilter::OpenerFate::accepted, boot_now());
+              },
+          .may_answer =
+              [&data_plane](const Opener& opener) {
+                const BucketState state = data_plane.state(opener.vip, opener.bucket);
+                const bool is_own = state == BucketState::serve || state == BucketState::adopt;
+                return is_own && data_plane.lease() > boot_now();
+              }};
 }
 
 std::uint64_t overflowed(std::uint16_t queue) {
@@ -36,15 +38,15 @@ std::uint64_t overflowed(std::uint16_t queue) {
 std::set<netfilter::FlowHash> opening_flows(const std::vector<netfilter::Flow>& flows, const OpenerRequest& request) {
   std::set<netfilter::FlowHash> opening;
   for (const netfilter::Flow& flow : flows) {
-    const bool is_request = flow.state == netfilter::TcpState::syn_received ||
-                            flow.state == netfilter::TcpState::new_syn_received;
+    const bool is_request =
+        flow.state == netfilter::TcpState::syn_received || flow.state == netfilter::TcpState::new_syn_received;
     const auto vip = std::ranges::find(request.vips, flow.vip);
     if (!is_request || vip == request.vips.end()) continue;
-    opening.insert(netfilter::flow_hash(
-        request.key, {.client = flow.client,
-                      .vip = VipId(static_cast<std::uint8_t>(vip - request.vips.begin())),
-                      .client_port = flow.client_port,
-                      .vip_port = flow.vip_port}));
+    opening.insert(
+        netfilter::flow_hash(request.key, {.client = flow.client,
+                                           .vip = VipId(static_cast<std::uint8_t>(vip - request.vips.begin())),
+                                           .client_port = flow.client_port,
+                                           .vip_port = flow.vip_port}));
   }
   return opening;
 }
@@ -73,12 +75,11 @@ Result<std::unique_ptr<Hold>> Hold::open(boost::asio::io_context& io, const Hold
 }
 
 void Hold::wait_for_packets() {
-  packets_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                      [this](const boost::system::error_code& error) {
-                        if (error) return;
-                        hold_.receive(boot_now());
-                        wait_for_packets();
-                      });
+  packets_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    hold_.receive(boot_now());
+    wait_for_packets();
+  });
 }
 
 void Hold::wait_for_tick() {
@@ -101,8 +102,8 @@ void Hold::decide(const ha::DecideHeld& held) {
 
 std::map<std::string, std::uint64_t> Hold::counters() const {
   const netfilter::HoldCounters& counters = hold_.counters();
-  return {{"held", counters.held},         {"released", counters.released}, {"answered", counters.answered},
-          {"dropped", counters.dropped},   {"expired", counters.expired},   {"replaced", counters.replaced},
+  return {{"held", counters.held},           {"released", counters.released},   {"answered", counters.answered},
+          {"dropped", counters.dropped},     {"expired", counters.expired},     {"replaced", counters.replaced},
           {"malformed", counters.malformed}, {"overflowed", overflowed(queue_)}};
 }
 
@@ -122,8 +123,7 @@ Result<ha::OpenersListed> collect_openers(netfilter::FlowInspector& inspector, c
                                                                   .maximum = ha::kMaxOpeners});
   const Result<> kept = table.note(list.kept, netfilter::OpenerFate::kept, now);
   if (kept.has_error()) return kept.error();
-  return ha::OpenersListed{
-      .move = request.list.move, .openers = std::move(list.openers), .complete = list.complete};
+  return ha::OpenersListed{.move = request.list.move, .openers = std::move(list.openers), .complete = list.complete};
 }
 
 Result<> note_others_openers(const netfilter::OpenerTable& table, const std::vector<Opener>& openers) {

@@ -237,12 +237,9 @@ void Node::open_hold() {
   if (rule.has_error()) return without_hold(rule.error());
   const auto added = netfilter::add_queue_rule(*rule);
   if (added.has_error()) return without_hold(added.error());
-  Result<std::unique_ptr<Hold>> hold =
-      Hold::open(io_, {.queue = rule->queue,
-                       .key = key_,
-                       .vips = vip_addresses_,
-                       .timing = driver_.state().settings.timing},
-                 data_plane_);
+  Result<std::unique_ptr<Hold>> hold = Hold::open(
+      io_, {.queue = rule->queue, .key = key_, .vips = vip_addresses_, .timing = driver_.state().settings.timing},
+      data_plane_);
   if (hold.has_error()) return without_hold(hold.error());
   hold_ = std::move(*hold);
   watch_hold_rule();
@@ -252,8 +249,10 @@ void Node::without_hold(const Error& error) {
   hold_.reset();
   const Result<> off = data_plane_.set_hold(netfilter::HoldSwitch::off);
   log(ha::Severity::error, "no-hold",
-      error.to_string() + "; this node serves all the same, but clients that open in the moment of a takeover wait for "
-                          "TCP's retry" + (off.has_error() ? "; " + off.error().to_string() : ""));
+      error.to_string() +
+          "; this node serves all the same, but clients that open in the moment of a takeover wait for "
+          "TCP's retry" +
+          (off.has_error() ? "; " + off.error().to_string() : ""));
 }
 
 // Somebody may load a firewall of his own.

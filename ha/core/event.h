@@ -81,7 +81,6 @@ struct StopRequested {
   bool operator==(const StopRequested&) const = default;
 };
 
-using Event =
-    std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested>;
+using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested>;
 
 }  // namespace relais::ha

@@ -193,7 +193,6 @@ void Machine::apply_plan(Cause cause) {
   book.settle_connections();
   for (const auto& [route, epoch] : book.epochs()) {
     state.move_started[epoch] = now;
-    announce_holding(epoch);
   }
 }
 
@@ -214,13 +213,24 @@ void Machine::apply_founding_plan() {
   }
 }
 
-// Only under a lease: without one this node holds nothing, and could not answer what the old owner leaves to it. When it
-// gets one it says so (lease.cpp). What it holds so far, as the standby, the owner has answered.
-void Machine::announce_holding(Epoch epoch) {
-  const Move& move = cluster().moves.at(epoch);
-  if (move.to != self() || move.phase != MovePhase::planned || !is_member() || state.lease_until <= now) return;
-  actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
-  multicast(Holding{epoch});
+bool has_holding_to_say(const State& state) {
+  return state.role == Role::member && std::ranges::any_of(state.cluster.moves, [&](const auto& entry) {
+           const auto& [epoch, move] = entry;
+           return move.to == state.settings.self && move.phase == MovePhase::planned &&
+                  !state.holding_said.contains(epoch);
+         });
+}
+
+// Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who has
+// just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What this node
+// holds so far, as the standby, the owner has answered.
+void Machine::say_holding_if_due() {
+  if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
+  for (const auto& [epoch, move] : cluster().moves) {
+    if (move.to != self() || move.phase != MovePhase::planned || !state.holding_said.insert(epoch).second) continue;
+    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
+    multicast(Holding{epoch});
+  }
 }
 
 std::vector<BucketSet> Machine::buckets_of_move(Epoch epoch) const {
@@ -255,6 +265,7 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
   Receipt receipt = receipt_of(claimed.move, move->second);
   receipt.detect_us = claimed.detect_us;
   receipt.takeover_us = claimed.takeover_us;
+  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
   finish_move(receipt);
 }
 
@@ -288,9 +299,8 @@ void Machine::apply_released(NodeId from, const Released& released) {
   // Whoever owns the bucket while the old owner has leftovers there: it may be the standby soon.
   if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
   if (move.to == self() && is_member()) {
-    actions.emplace_back(
-        DecideHeld{.buckets = buckets_of_move(released.move),
-                   .decision = released.complete ? HeldDecision::release : HeldDecision::drop});
+    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move),
+                                    .decision = released.complete ? HeldDecision::release : HeldDecision::drop});
   }
   for (BucketTable& table : cluster().vips) {
     for (Bucket& bucket : table) {
@@ -346,7 +356,6 @@ void Machine::apply_set_weight(const SetWeight& order) {
 
 void Machine::speak_for_moves() {
   for (const auto& [epoch, move] : cluster().moves) {
-    announce_holding(epoch);
     if (move.from == self() && move.phase == MovePhase::holding)
       actions.emplace_back(ListOpeners{.move = epoch, .buckets = buckets_of_move(epoch)});
     if (state.claimed.contains(epoch)) announce_claim(epoch, move);
@@ -358,8 +367,7 @@ void Machine::claim_if_fenced() {
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
-    actions.emplace_back(
-        DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
+    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
     announce_claim(epoch, move);
   }
 }

@@ -52,6 +52,17 @@ std::uint64_t acknowledged_by_enough(const State& state, NodeId node) {
   return sequences[needed - 1];
 }
 
+std::vector<BucketSet> own_buckets(const State& state) {
+  std::vector<BucketSet> buckets(state.applied.size());
+  for (std::size_t vip = 0; vip < buckets.size(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const BucketState applied = state.applied[vip][i];
+      buckets[vip][i] = applied == BucketState::serve || applied == BucketState::adopt;
+    }
+  }
+  return buckets;
+}
+
 Heartbeat make_heartbeat(const State& state) {
   Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
   for (const auto& vip : state.flows) {
@@ -152,9 +163,8 @@ void Machine::renew_lease() {
   const bool had_none = state.lease_until <= now;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
-  if (had_none) {
-    for (const auto& [epoch, move] : cluster().moves) announce_holding(epoch);
-  }
+  // Nobody else has answered for these meanwhile (I1), so the data plane has held their openers.
+  if (had_none) actions.emplace_back(DecideHeld{.buckets = own_buckets(state), .decision = HeldDecision::release});
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");

@@ -97,7 +97,7 @@ struct Machine {
   void abandon_moves_of(NodeId node);
   void finish_move(const Receipt& receipt);
   void announce_claim(Epoch epoch, const Move& move);
-  void announce_holding(Epoch epoch);
+  void say_holding_if_due();
   void speak_for_moves();  // says again what this node has to say about the moves under way
   void claim_if_fenced();
   void on_openers(const OpenersListed& listed);
@@ -118,6 +118,9 @@ struct Machine {
 
 // When every node outside the membership has surely lost its lease.
 Instant last_fence(const State& state);
+
+// Whether this node is to be the new owner of a handover and has not said yet that it is ready.
+bool has_holding_to_say(const State& state);
 
 // True for a takeover (or founding) move to this node that it has not claimed yet.
 bool waits_to_claim(const State& state, Epoch epoch);

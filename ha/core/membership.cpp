@@ -129,6 +129,7 @@ void Machine::enter_view(const ViewChanged& view) {
   state.members_heard = NodeSet{};
   state.next_founding_at = Instant{};
   state.next_heartbeat_at = now;
+  state.holding_said.clear();
   for (auto& [node, heard] : state.heard) heard.in_view = false;
 }
 
@@ -161,6 +162,7 @@ void Machine::become_joining() {
   state.role = Role::joining;
   revoke_lease();
   state.claimed.clear();
+  state.holding_said.clear();
   state.fence_until.clear();
   state.grace_until.clear();
   state.move_started.clear();

@@ -83,7 +83,9 @@ struct State {
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Instant> fence_until;
-  std::set<Epoch> claimed;  // moves that this node has claimed and told the others about
+  std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
+  Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
+  std::set<Epoch> claimed;       // moves that this node has claimed and told the others about
 
   // Joining.
   Instant next_hello_at{};

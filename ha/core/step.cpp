@@ -120,6 +120,7 @@ Step step(State state, const Event& event, Instant now) {
              event);
   machine.leave_if_retired();
   machine.claim_if_fenced();
+  machine.say_holding_if_due();
   machine.end_graces();
   machine.heartbeat_if_due();
   machine.say_hello_if_due();
@@ -141,7 +142,8 @@ Instant next_wakeup(const State& state) {
   Instant wakeup = state.next_heartbeat_at;
   const bool claims_wait =
       std::ranges::any_of(state.cluster.moves, [&](const auto& entry) { return waits_to_claim(state, entry.first); });
-  return claims_wait ? std::min(wakeup, last_fence(state)) : wakeup;
+  if (claims_wait) wakeup = std::min(wakeup, last_fence(state));
+  return wakeup;
 }
 
 bool wants_flow_counts(const State& state) {

@@ -100,8 +100,20 @@ static __always_inline int may_be_held(__u32 vip_number, __u64 now)
   return 0;
 }
 
-/* For buckets whose openers this node answers. Only while others have leftovers there can one be theirs. What is not
- * answered for want of a lease is not noted as accepted. */
+/* Into the hold, unless it waits there already or too many come. */
+static __always_inline enum relais_verdict hold(const struct packet *packet, relais_opener_id id, __u64 flow,
+                                                __u32 slot, __u64 now)
+{
+  if (is_noted(bpf_map_lookup_elem(&openers, &id), RELAIS_OPENER_HELD, now, node.hold_ns))
+    return RELAIS_DROP_HELD;
+  if (!may_be_held(packet->vip_number, now))
+    return RELAIS_DROP_HOLD_RATE;
+  note_opener(id, flow, slot, now, RELAIS_OPENER_HELD);
+  return RELAIS_PASS_HOLD;
+}
+
+/* For buckets whose openers this node answers. Only while others have leftovers there can one be theirs. Without a lease
+ * they wait: it may come back in a moment, or the next owner holds them too. */
 static __always_inline enum relais_verdict accept_opener(const struct packet *packet, const struct segment *segment,
                                                          __u32 slot, enum relais_verdict accepted)
 {
@@ -110,7 +122,7 @@ static __always_inline enum relais_verdict accept_opener(const struct packet *pa
   const __u64 now = bpf_ktime_get_boot_ns();
 
   if (!lease_is_valid_at(now))
-    return RELAIS_DROP_LEASE;
+    return hold(packet, id, flow, slot, now);
   if (accepted == RELAIS_PASS_ADOPT) {
     struct relais_opener *opener = bpf_map_lookup_elem(&openers, &id);
 
@@ -153,12 +165,7 @@ static __always_inline enum relais_verdict hold_opener(void *context, const stru
     return RELAIS_PASS_REQUEST;
   if (is_noted(opener, RELAIS_OPENER_ELSEWHERE, now, RELAIS_OPENER_KEPT_NS))
     return RELAIS_DROP_ELSEWHERE;
-  if (is_noted(opener, RELAIS_OPENER_HELD, now, node.hold_ns))
-    return RELAIS_DROP_HELD;
-  if (!may_be_held(packet->vip_number, now))
-    return RELAIS_DROP_HOLD_RATE;
-  note_opener(id, flow, slot, now, RELAIS_OPENER_HELD);
-  return RELAIS_PASS_HOLD;
+  return hold(packet, id, flow, slot, now);
 }
 
 /* A segment that is no opener, in a shadow bucket: the first ones of a connection have the number after the opener's. */

@@ -10,7 +10,8 @@
  *  1: one that was accepted before the bucket was handed over is this node's still
  *  2: one that the previous owner has accepted is that one's still
  *
- * What passes needs a valid lease as well; the clock is read last, so that others' packets never pay for it. */
+ * What passes needs a valid lease as well, and SYNs without one are held; the clock is read last, so that others' packets
+ * never pay for it. */
 #ifndef RELAIS_BPF_VERDICT_H
 #define RELAIS_BPF_VERDICT_H
 
@@ -113,7 +114,7 @@ static __always_inline enum relais_verdict judge_packet(void *context, const str
   if (!state)
     return RELAIS_DROP_MALFORMED;
   verdict = judge(context, packet, end, slot, *(volatile __u32 *)state);
-  if (!is_drop(verdict) && !lease_is_valid())
+  if (!is_drop(verdict) && verdict != RELAIS_PASS_HOLD && !lease_is_valid())
     verdict = RELAIS_DROP_LEASE;
   count_bucket(slot, is_drop(verdict));
   return verdict;

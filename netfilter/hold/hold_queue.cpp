@@ -16,8 +16,8 @@
 namespace relais::netfilter {
 namespace {
 
-constexpr std::uint32_t kCopied = 128;          // IPv6, an extension header or two, TCP's flags
-constexpr unsigned kSocketBuffer = 8U << 20;    // a burst that fills the queue
+constexpr std::uint32_t kCopied = 128;        // IPv6, an extension header or two, TCP's flags
+constexpr unsigned kSocketBuffer = 8U << 20;  // a burst that fills the queue
 constexpr std::string_view kWayOut =
     "run as root; the kernel needs NFQUEUE (module nfnetlink_queue); no other program may use this queue";
 

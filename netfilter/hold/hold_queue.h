@@ -48,7 +48,7 @@ class HoldQueue {
     void operator()(nfq_handle* handle) const;
   };
   std::unique_ptr<nfq_handle, Handle> handle_;
-  nfq_q_handle* queue_ = nullptr;  // goes with handle_
+  nfq_q_handle* queue_ = nullptr;     // goes with handle_
   const Handler* handler_ = nullptr;  // while receive() runs
   std::size_t received_ = 0;
 };

@@ -35,10 +35,9 @@ void SynHold::take_in(PacketNumber packet, std::span<const std::uint8_t> bytes) 
     return queue_->decide(packet, Verdict::drop);
   }
   const VipId number(static_cast<std::uint8_t>(vip - settings_.vips.begin()));
-  const FlowHash flow = flow_hash(settings_.key, {.client = opener->client,
-                                                  .vip = number,
-                                                  .client_port = opener->client_port,
-                                                  .vip_port = opener->vip_port});
+  const FlowHash flow = flow_hash(
+      settings_.key,
+      {.client = opener->client, .vip = number, .client_port = opener->client_port, .vip_port = opener->vip_port});
   const auto replaced = held_.add({.packet = packet,
                                    .opener = {.id = opener_id(flow, opener->first_number),
                                               .vip = number,
@@ -52,8 +51,8 @@ void SynHold::take_in(PacketNumber packet, std::span<const std::uint8_t> bytes) 
 void SynHold::tick(Instant now) {
   receive(now);
   for (const HeldOpener& held : held_.take_older(now - settings_.age)) refuse(held, counters_.expired);
-  const auto settled = std::ranges::partition(
-      settling_, [&](const HeldOpener& held) { return now - held.came < settings_.settle; });
+  const auto settled =
+      std::ranges::partition(settling_, [&](const HeldOpener& held) { return now - held.came < settings_.settle; });
   const std::vector<HeldOpener> ready(settled.begin(), settled.end());
   settling_.erase(settled.begin(), settled.end());
   for (const HeldOpener& held : ready) let_in(held, now);

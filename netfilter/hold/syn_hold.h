@@ -25,10 +25,10 @@ namespace relais::netfilter {
 
 struct SynHoldSettings {
   HoldQueueSettings queue;
-  SipKey key;                    // of the cluster
-  std::vector<IpAddress> vips;   // position = VipId
-  Duration age{};                // what has waited longer is dropped
-  Duration settle{};             // see Proof::observed
+  SipKey key;                   // of the cluster
+  std::vector<IpAddress> vips;  // position = VipId
+  Duration age{};               // what has waited longer is dropped
+  Duration settle{};            // see Proof::observed
 };
 
 // Why nobody else answers what is let in.
@@ -40,12 +40,12 @@ enum class Proof : std::uint8_t {
 
 struct HoldCounters {
   std::uint64_t held = 0;
-  std::uint64_t released = 0;    // let in
-  std::uint64_t answered = 0;    // not let in: another node had answered
-  std::uint64_t dropped = 0;     // not let in: the bucket was not this node's to answer after all
-  std::uint64_t expired = 0;     // waited their time: the owner lives
-  std::uint64_t replaced = 0;    // by a later opener of the same flow
-  std::uint64_t malformed = 0;   // marked, but no opener for a VIP
+  std::uint64_t released = 0;   // let in
+  std::uint64_t answered = 0;   // not let in: another node had answered
+  std::uint64_t dropped = 0;    // not let in: the bucket was not this node's to answer after all
+  std::uint64_t expired = 0;    // waited their time: the owner lives
+  std::uint64_t replaced = 0;   // by a later opener of the same flow
+  std::uint64_t malformed = 0;  // marked, but no opener for a VIP
   bool operator==(const HoldCounters&) const = default;
 };
 

@@ -75,7 +75,8 @@ Result<> OpenerTable::note(std::span<const Opener> openers, OpenerFate fate, Ins
 Result<> wait_for_packets_under_way() {
   // A grace period of RCU: the programs run under it. The C library has no name for this call.
   if (::syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return {};
-  return system_error("cannot wait for packets under way", errno, "the kernel needs CONFIG_MEMBARRIER, and no nohz_full");
+  return system_error("cannot wait for packets under way", errno,
+                      "the kernel needs CONFIG_MEMBARRIER, and no nohz_full");
 }
 
 }  // namespace relais::netfilter

@@ -21,7 +21,9 @@ constexpr Duration kKept = std::chrono::nanoseconds(RELAIS_OPENER_KEPT_NS);
 
 class Bytes {
  public:
-  void put(std::span<const std::uint8_t> bytes) { size_ = std::ranges::copy(bytes, bytes_.begin() + size_).out - begin(); }
+  void put(std::span<const std::uint8_t> bytes) {
+    size_ = std::ranges::copy(bytes, bytes_.begin() + size_).out - begin();
+  }
   template <class Number>
   void put_number(Number number) {
     for (std::size_t i = 0; i < sizeof(Number); ++i)

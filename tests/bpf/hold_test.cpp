@@ -79,8 +79,7 @@ class HoldTest : public testing::TestWithParam<AttachChoice> {
   std::optional<SynHold> hold_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Mode, HoldTest,
-                         testing::Values(AttachChoice::native, AttachChoice::generic, AttachChoice::tc),
+INSTANTIATE_TEST_SUITE_P(Mode, HoldTest, testing::Values(AttachChoice::native, AttachChoice::generic, AttachChoice::tc),
                          [](const auto& choice) {
                            return choice.param == AttachChoice::native    ? "native"
                                   : choice.param == AttachChoice::generic ? "generic"

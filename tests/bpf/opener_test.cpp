@@ -30,11 +30,11 @@ Bytes segment(const IpAddress& client, std::uint8_t flags, std::uint32_t sequenc
 Bytes answer(const IpAddress& client, std::uint8_t flags = kSyn | kAck) {
   return build(Ethernet{.to = kClusterMac,
                         .payload = build({.from = in(client).to, .to = client}, Tcp{.from = kVipPort,
-                                                                                   .to = kClientPort,
-                                                                                   .sequence = 77,
-                                                                                   .acknowledgement = kFirst + 1,
-                                                                                   .flags = flags,
-                                                                                   .payload = {}})});
+                                                                                    .to = kClientPort,
+                                                                                    .sequence = 77,
+                                                                                    .acknowledgement = kFirst + 1,
+                                                                                    .flags = flags,
+                                                                                    .payload = {}})});
 }
 
 class OpenerTest : public BpfTest, public testing::WithParamInterface<const char*> {
@@ -43,8 +43,8 @@ class OpenerTest : public BpfTest, public testing::WithParamInterface<const char
 
   netfilter::FlowHash flow() const {
     const auto vip = static_cast<std::uint8_t>(client().family() == IpFamily::v4 ? kVipNumber4 : kVipNumber6);
-    return netfilter::flow_hash(kKey,
-                     {.client = client(), .vip = VipId(vip), .client_port = kClientPort, .vip_port = kVipPort});
+    return netfilter::flow_hash(
+        kKey, {.client = client(), .vip = VipId(vip), .client_port = kClientPort, .vip_port = kVipPort});
   }
   OpenerId id() const { return netfilter::opener_id(flow(), kFirst); }
   OpenerFate fate() { return programs().openers().fate(id()); }
@@ -68,11 +68,16 @@ TEST_P(OpenerTest, an_accepted_opener_is_noted_under_the_id_that_user_space_comp
   EXPECT_EQ(records->front().opener.bucket, bucket_of(kKey, client()));
 }
 
-TEST_P(OpenerTest, without_a_lease_none_is_noted) {
-  set_state(client(), BucketState::serve);
+TEST_P(OpenerTest, without_a_lease_none_is_accepted_but_all_may_wait) {
   set_lease(Lease::over);
-  EXPECT_EQ(verdict_name(verdict(segment(client(), kSyn))), "drop_lease");
-  EXPECT_EQ(fate(), OpenerFate::unknown);
+  for (const BucketState state : {BucketState::serve, BucketState::adopt, BucketState::shadow}) {
+    programs().forget_openers(boot_now());
+    set_state(client(), state);
+    EXPECT_EQ(verdict_name(verdict(segment(client(), kSyn))), "pass_hold");
+    EXPECT_EQ(fate(), OpenerFate::held);
+    EXPECT_EQ(verdict_name(verdict(segment(client(), kAck))),
+              state == BucketState::serve ? "drop_lease" : "drop_unknown");
+  }
 }
 
 TEST_P(OpenerTest, one_that_waits_is_not_held_twice_until_its_time_is_up) {
@@ -165,7 +170,8 @@ TEST_P(OpenerTest, only_what_was_accepted_is_answered) {
 TEST_P(OpenerTest, a_frame_that_comes_with_the_marker_is_dropped_wherever_it_goes) {
   set_state(client(), BucketState::serve);
   constexpr std::array<std::uint8_t, 6> marker = RELAIS_HOLD_MARKER;
-  for (Bytes frame : {segment(client(), kSyn), build(Ethernet{.to = kOwnMac, .payload = build_udp({.from = client(), .to = kRouter4}, 1, 2)})}) {
+  for (Bytes frame : {segment(client(), kSyn),
+                      build(Ethernet{.to = kOwnMac, .payload = build_udp({.from = client(), .to = kRouter4}, 1, 2)})}) {
     std::ranges::copy(marker, frame.begin() + 6);
     EXPECT_EQ(verdict_name(verdict(frame)), "drop_marker");
     EXPECT_EQ(verdict_name(run(tc_ingress(), frame).verdict), "drop_marker");

@@ -76,7 +76,8 @@ class VerdictTest : public BpfTest {
     Bytes expected = frame;
     if (!is_drop(verdict) && !is_untouched(verdict)) std::ranges::copy(kOwnMac.bytes(), expected.begin());
     if (verdict == RELAIS_PASS_HOLD) expected = marked(expected);
-    EXPECT_EQ(by_xdp.packet, expected) << "the destination MAC is rewritten on what we answer, the source on what waits";
+    EXPECT_EQ(by_xdp.packet, expected)
+        << "the destination MAC is rewritten on what we answer, the source on what waits";
     programs().forget_openers(boot_now());  // so that it does not wait already
     const Outcome by_tc = run(tc_ingress(), frame);
     EXPECT_EQ(verdict_name(by_tc.verdict), verdict_name(verdict)) << "tc";

@@ -42,7 +42,7 @@ class Checks {
   void note_answers(std::span<const SimNode> nodes, Duration now);
   // The longest time for which any bucket had nobody since the cluster first stood.
   Duration longest_gap() const { return longest_gap_; }
-  Duration all_answered_since() const { return all_answered_since_; }
+  bool has_stood() const { return last_all_answered_ >= Duration{}; }
 
   // Empty: the cluster has settled; else what is missing (I10).
   static std::string unsettled(std::span<const SimNode> nodes, Duration now);

@@ -26,13 +26,12 @@ void World::open_connection() {
 
 void World::send_opener(std::uint64_t opener) {
   Client& client = clients_.at(opener);
-  const bool counts = checks_.all_answered_since() >= Duration{} || client.sent > 0;
   if (!client.answered_by.empty()) return;
   if (client.sent == kTries) {
     ++result_.unanswered;
     return;
   }
-  if (client.sent == 0 && !counts) client.began = Duration{-1};  // before the cluster stood nobody is owed an answer
+  if (client.sent == 0 && !checks_.has_stood()) client.began = Duration{-1};  // nobody is owed an answer yet
   ++client.sent;
   // The switch gives the frame to all nodes; each takes its time with it.
   for (const SimNode& own : nodes_) {

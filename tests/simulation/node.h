@@ -67,8 +67,8 @@ struct SimNode {
   std::deque<StreamItem> inbox;
   std::uint64_t position = 0;  // of the last item that relaisd has processed
   DataPlane data_plane;
-  Duration armed_for{};                     // true time of the next tick; zero: none
-  Duration lag{};                           // relaisd gets the processor so late
+  Duration armed_for{};  // true time of the next tick; zero: none
+  Duration lag{};        // relaisd gets the processor so late
   std::map<std::uint64_t, HeldOpener> held;
   std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
   bool stopped = false;                     // by order

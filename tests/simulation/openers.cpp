@@ -8,8 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kKept = 10s;              // RELAIS_OPENER_KEPT_NS
-constexpr Duration kJustAccepted = 100ms;    // RELAIS_OPENER_ACCEPTED_NS
+constexpr Duration kKept = 10s;            // RELAIS_OPENER_KEPT_NS
+constexpr Duration kJustAccepted = 100ms;  // RELAIS_OPENER_ACCEPTED_NS
 constexpr Duration kListSlack = 500ms;
 constexpr Duration kAnswerAgain = 1s;
 
@@ -34,14 +34,15 @@ void World::receive_opener(SimNode& node, std::uint64_t opener) {
     trace("node " + std::to_string(node.id.value()) + " gets opener " + std::to_string(opener) + " of bucket " +
           std::to_string(client.bucket) + ": " + std::string(to_string(state)));
   }
-  if (state == BucketState::foreign || !node.has_lease(now())) return;
+  if (state == BucketState::foreign) return;
   const NotedOpener* note = noted(node, opener, node.clock.local(now()), kKept);
   const bool is_kept = note != nullptr && note->fate == Fate::kept && is_opening(node, opener);
   const bool is_elsewhere = note != nullptr && note->fate == Fate::elsewhere;
-  if (state == BucketState::serve) return accept_opener(node, opener);
-  if (state == BucketState::adopt && !is_elsewhere) return accept_opener(node, opener);
-  if (state == BucketState::adopt) return;
-  if (is_kept) return send_answer(node, opener);
+  const bool is_own = state == BucketState::serve || state == BucketState::adopt;
+  if (is_own && !node.has_lease(now())) return hold_opener(node, opener);
+  if (state == BucketState::serve || (is_own && !is_elsewhere)) return accept_opener(node, opener);
+  if (is_own) return;
+  if (is_kept && node.has_lease(now())) return send_answer(node, opener);
   if (state == BucketState::shadow && !is_elsewhere) hold_opener(node, opener);
 }
 
@@ -60,8 +61,8 @@ void World::hold_opener(SimNode& node, std::uint64_t opener) {
 void World::accept_opener(SimNode& node, std::uint64_t opener) {
   const Client& client = clients_.at(opener);
   DataPlane& plane = node.data_plane;
-  plane.openers[opener] = NotedOpener{
-      .fate = Fate::accepted, .since = node.clock.local(now()), .vip = client.vip, .bucket = client.bucket};
+  plane.openers[opener] =
+      NotedOpener{.fate = Fate::accepted, .since = node.clock.local(now()), .vip = client.vip, .bucket = client.bucket};
   if (plane.connections.contains(opener)) return;  // the same, sent again: its socket answers by itself
   plane.connections[opener] = Connection{.vip = client.vip, .bucket = client.bucket, .opener = opener};
   ++plane.flows[client.vip][client.bucket];
@@ -79,8 +80,8 @@ void World::send_answer(SimNode& node, std::uint64_t opener) {
   const bool is_own = state == BucketState::serve || state == BucketState::adopt;
   const NotedOpener* kept = noted(node, opener, local, kKept);
   const NotedOpener* accepted = noted(node, opener, local, is_own ? kKept : kJustAccepted);
-  const bool may = (kept != nullptr && kept->fate == Fate::kept) ||
-                   (accepted != nullptr && accepted->fate == Fate::accepted);
+  const bool may =
+      (kept != nullptr && kept->fate == Fate::kept) || (accepted != nullptr && accepted->fate == Fate::accepted);
   if (may && state != BucketState::foreign && node.has_lease(now()) && !is_lost())
     scheduler_.after(client.way / 2, [this, id = node.id, opener] { receive_answer(id, opener); });
   scheduler_.after(kAnswerAgain, [this, id = node.id, opener] {
@@ -93,7 +94,10 @@ void World::receive_answer(NodeId from, std::uint64_t opener) {
   Client& client = clients_.at(opener);
   checks_.on_answer(from, client.answered_by, opener);
   if (client.answered_by.empty() && client.began >= Duration{}) {
-    result_.longest_wait = std::max(result_.longest_wait, now() - client.began - client.way);
+    const Duration waited = now() - client.began - client.way;
+    if (waited > plan_.timing.hold_settle)
+      trace("opener " + std::to_string(opener) + " is answered after " + std::to_string(to_ms(waited)) + " ms");
+    result_.longest_wait = std::max(result_.longest_wait, waited);
   }
   client.answered_by.insert(from);
   // On no node's port does it overtake the opener.

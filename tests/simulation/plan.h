@@ -69,7 +69,7 @@ struct Plan {
   Duration count_interval{};    // between two counts of connections
   std::uint32_t opens_per_second = 0;
   Duration longest_connection{};
-  Duration longest_way{};          // to a client and back
+  Duration longest_way{};           // to a client and back
   std::uint32_t loss_permille = 0;  // of the segments that open a connection, on the way to each node and back
 };
 

@@ -50,10 +50,9 @@ World::World(const RunOptions& options)
 }
 
 RunResult World::run() {
-  while (!scheduler_.empty() && !checks_.violation() && result_.steps < options_.last_step && !is_over()) {
-    scheduler_.run_one();
-  }
-  if (!checks_.violation() && result_.steps < options_.last_step) check_bounds();
+  // What happens between the last step and the next one belongs to the run: a violation may be found there.
+  while (!scheduler_.empty() && !checks_.violation() && !reached_last_step_ && !is_over()) scheduler_.run_one();
+  if (!checks_.violation() && !reached_last_step_) check_bounds();
   result_.longest_gap = checks_.longest_gap();
   for (const SimNode& node : nodes_) {
     if (!node.daemon) continue;
@@ -214,7 +213,8 @@ void World::work_off(NodeId id) {
 }
 
 void World::step(SimNode& node, const ha::Event& event) {
-  if (!node.daemon || result_.steps >= options_.last_step) return;
+  reached_last_step_ = reached_last_step_ || result_.steps >= options_.last_step;
+  if (!node.daemon || reached_last_step_) return;
   ++result_.steps;
   if (options_.trace == Trace::on) trace("node " + std::to_string(node.id.value()) + " < " + describe(event));
   ha::Step done = ha::step(std::move(*node.daemon), event, node.clock.local(now()));
@@ -261,8 +261,9 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                    ring_.send(node.id, ha::Message{.view = node.daemon->view.view, .body = multicast.body});
                  },
                  [&](const ha::ListOpeners& list) {
-                   scheduler_.after(prng_.between(1, 12) * 1ms,
-                                    [this, id = node.id, process = node.process, list] { list_openers(id, process, list); });
+                   scheduler_.after(prng_.between(1, 12) * 1ms, [this, id = node.id, process = node.process, list] {
+                     list_openers(id, process, list);
+                   });
                  },
                  [&](const ha::LeaveOpeners& leave) { leave_openers(node, leave); },
                  [&](const ha::ForgetOpeners&) { plane.openers_since = node.clock.local(now()); },

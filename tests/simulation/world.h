@@ -128,10 +128,12 @@ class World {
   RingNetwork ring_;
   Checks checks_;
   RunResult result_;
-  std::map<std::uint64_t, Client> clients_;  // by the number of their opener; of those that are still opening, or have been
+  std::map<std::uint64_t, Client>
+      clients_;  // by the number of their opener; of those that are still opening, or have been
   std::uint64_t next_opener_ = 0;
   std::uint64_t next_incarnation_ = 0;
   bool mended_ = false;
+  bool reached_last_step_ = false;
   Duration settled_since_{-1};
 };
 

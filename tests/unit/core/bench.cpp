@@ -138,7 +138,7 @@ void Bench::carry_out(std::uint32_t node, const Action& action) {
                  [&](const ApplyStates& apply) { own.states[apply.vip.value()] = apply.states; },
                  [&](const SetLease& lease) { own.lease = lease.until; },
                  [&](const Multicast& multicast) { send_as(node, multicast.body); },
-                 [&](const ListOpeners& list) { 
+                 [&](const ListOpeners& list) {
                    answers_.emplace_back(node, OpenersListed{.move = list.move,
                                                              .openers = own.openers,
                                                              .complete = own.listing == Listing::complete});

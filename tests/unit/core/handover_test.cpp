@@ -73,7 +73,8 @@ TEST(Handover, a_new_owner_says_that_it_is_ready_only_under_a_lease) {
   bench.run(2s);
   const auto told = bench.told();
   const auto lease = std::ranges::find(told, "n3 has a lease");
-  const auto ready = std::ranges::find_if(told, [](const std::string& what) { return what.starts_with("n3 send holding"); });
+  const auto ready =
+      std::ranges::find_if(told, [](const std::string& what) { return what.starts_with("n3 send holding"); });
   ASSERT_NE(ready, told.end());
   EXPECT_LT(lease - told.begin(), ready - told.begin());
 }

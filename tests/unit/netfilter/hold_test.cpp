@@ -67,11 +67,11 @@ OpenerPacket expected(const char* client, const char* vip) {
 
 test::Bytes syn(const OpenerPacket& opener, std::uint8_t flags = test::kSyn) {
   return test::build({.from = opener.client, .to = opener.vip}, test::Tcp{.from = opener.client_port,
-                                                                         .to = opener.vip_port,
-                                                                         .sequence = opener.first_number,
-                                                                         .acknowledgement = 0,
-                                                                         .flags = flags,
-                                                                         .payload = {}});
+                                                                          .to = opener.vip_port,
+                                                                          .sequence = opener.first_number,
+                                                                          .acknowledgement = 0,
+                                                                          .flags = flags,
+                                                                          .payload = {}});
 }
 
 TEST(OpenerPacket, is_read_from_ipv4_and_ipv6) {
@@ -100,8 +100,7 @@ TEST(OpenerPacket, cut_off_anywhere_it_is_no_opener) {
        {expected("203.0.113.7", "198.51.100.100"), expected("2001:db8:ffff::7", "2001:db8:1::100")}) {
     const test::Bytes whole = syn(opener);
     const std::size_t needed = whole.size() - 6;  // up to TCP's flags
-    for (std::size_t size = 0; size < needed; ++size)
-      EXPECT_FALSE(decode_opener(std::span(whole).first(size))) << size;
+    for (std::size_t size = 0; size < needed; ++size) EXPECT_FALSE(decode_opener(std::span(whole).first(size))) << size;
     EXPECT_TRUE(decode_opener(std::span(whole).first(needed)));
   }
 }

@@ -80,7 +80,8 @@ TEST_F(ListOpeners, a_list_that_is_too_long_says_so_and_keeps_those_that_are_ope
 
 TEST(OpenerId, differs_by_every_part_of_the_opener) {
   const SipKey key{.k0 = 1, .k1 = 2};
-  const FlowEnds ends{.client = IpAddress::parse("203.0.113.7").value(), .vip = VipId(1), .client_port = 40000, .vip_port = 25};
+  const FlowEnds ends{
+      .client = IpAddress::parse("203.0.113.7").value(), .vip = VipId(1), .client_port = 40000, .vip_port = 25};
   FlowEnds other_client = ends;
   other_client.client = IpAddress::parse("203.0.113.8").value();
   FlowEnds other_vip = ends;

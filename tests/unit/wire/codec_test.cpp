@@ -104,7 +104,8 @@ TEST(Codec, fields_that_a_newer_peer_appends_are_ignored) {
 
 TEST(Codec, fields_that_an_older_peer_does_not_know_get_their_defaults) {
   const Bytes released = encode_message({.view = ha::ViewId(5), .body = ha::Released{.move = Epoch(9), .flows = 4}});
-  const ha::Message without_flows = {.view = ha::ViewId(5), .body = ha::Released{.move = Epoch(9), .openers = {}, .complete = false}};
+  const ha::Message without_flows = {.view = ha::ViewId(5),
+                                     .body = ha::Released{.move = Epoch(9), .openers = {}, .complete = false}};
   EXPECT_EQ(decoded_message(with_body_length(released, 8)), without_flows);
   EXPECT_EQ(decode_message(with_body_length(released, 10)).error().what,
             "message of type 5: released.flows: is cut off");

@@ -88,7 +88,8 @@ void fill(Prng& random, ha::Snapshot& body) {
 void fill(Prng& random, ha::Holding& body) { body.move = any_epoch(random); }
 
 void fill(Prng& random, ha::Released& body) {
-  body = {.move = any_epoch(random), .flows = any<std::uint32_t>(random), .openers = {}, .complete = random.chance(500)};
+  body = {
+      .move = any_epoch(random), .flows = any<std::uint32_t>(random), .openers = {}, .complete = random.chance(500)};
   for (std::uint64_t i = random.below(50); i > 0; --i) {
     body.openers.push_back({.id = OpenerId(random.next()),
                             .vip = any_vip(random),
