@@ -13,7 +13,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <csignal>
+#include <span>
 #include <utility>
 
 namespace relais::node {
@@ -24,6 +26,9 @@ constexpr std::chrono::milliseconds kCountInterval{1000};
 constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
 constexpr std::chrono::milliseconds kFrontInterval{1000};
 constexpr std::chrono::seconds kRuleInterval{10};
+constexpr std::chrono::milliseconds kTellInterval{900};  // once a second: each count, but for the hurried ones
+// Who has been gone for longer than a grace and this was taken over long ago.
+constexpr std::chrono::seconds kBookPatience{60};
 
 // Members of this group may use the control socket, as root may.
 constexpr std::string_view kGroup = "relais";
@@ -69,6 +74,20 @@ ha::Settings core_settings(const config::Cluster& config, NodeId self) {
           .vips = config.vips.size()};
 }
 
+std::vector<ha::Client> clients_among(std::span<const netfilter::Flow> flows, std::span<const IpAddress> vips) {
+  std::vector<ha::Client> clients;
+  clients.reserve(flows.size());
+  for (const netfilter::Flow& flow : flows) {
+    const auto vip = std::ranges::find(vips, flow.vip);
+    if (vip == vips.end()) continue;
+    clients.push_back({.vip = VipId(static_cast<std::uint8_t>(vip - vips.begin())),
+                       .vip_port = flow.vip_port,
+                       .port = flow.client_port,
+                       .address = flow.client});
+  }
+  return clients;
+}
+
 spdlog::level::level_enum level_of(ha::Severity severity) {
   switch (severity) {
     case ha::Severity::info: return spdlog::level::info;
@@ -90,6 +109,7 @@ struct Node::Parts {
   netfilter::DataPlane data_plane;
   netfilter::FlowInspector inspector;
   netfilter::FlowInspector opener_inspector;
+  std::unique_ptr<Tickler> tickler;
   ha::State state;
 };
 
@@ -109,6 +129,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   if (inspector.has_error()) return inspector.error();
   Result<netfilter::FlowInspector> opener_inspector = netfilter::FlowInspector::open();
   if (opener_inspector.has_error()) return opener_inspector.error();
+  Result<std::unique_ptr<Tickler>> tickler = Tickler::open(io);
+  if (tickler.has_error()) return tickler.error();
   Result<ha::Cluster> known = load_state(config.state_directory);
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
   ha::State state =
@@ -121,11 +143,14 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
                                                   .data_plane = std::move(*data_plane),
                                                   .inspector = std::move(*inspector),
                                                   .opener_inspector = std::move(*opener_inspector),
+                                                  .tickler = std::move(*tickler),
                                                   .state = std::move(state)}));
   if (damaged) {
     result->log(ha::Severity::warning, "state-unreadable",
                 damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
   }
+  const Result<void> watched = result->open_front_watch();
+  if (watched.has_error()) return watched.error();
   result->open_metrics();
   return result;
 }
@@ -139,6 +164,8 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       data_plane_(std::move(parts.data_plane)),
       inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
       opener_inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.opener_inspector))),
+      client_list_(std::make_shared<ClientList>()),
+      tickler_(std::move(parts.tickler)),
       log_(fmt::format("{:016x}", parts.state.settings.incarnation)),
       driver_(io, *this, std::move(parts.state)),
       flow_timer_(io),
@@ -187,6 +214,7 @@ void Node::start() {
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
   count_flows();
+  front_watch_->start();
   watch_front();
   wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
@@ -208,6 +236,13 @@ void Node::on_ring_event(ha::Event event) {
   if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
     if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) ++heartbeats_delivered_;
   }
+  if (const auto* view = std::get_if<ha::ViewChanged>(&event)) on_view(*view);
+  // What it says about itself it says in any view; the core does not look at it.
+  if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
+    const auto* clients = std::get_if<ha::Clients>(&delivered->message.body);
+    if (clients != nullptr && delivered->from != self_.id) client_book_.take(delivered->from, *clients);
+    if (clients != nullptr) return;
+  }
   driver_.feed(std::move(event));
   const bool wants = ha::wants_flow_counts(driver_.state());
   const bool wants_anew = wants && !wanted_counts_;
@@ -219,16 +254,69 @@ void Node::on_ring_event(ha::Event event) {
   if (wants_anew || (changed && role == ha::Role::joining)) count_flows();
 }
 
+// Who comes in knows nothing of this node's connections, and may have missed some of what was told.
+void Node::on_view(const ha::ViewChanged& view) {
+  if (!view.joined.empty()) telling_ = Telling::begins;
+}
+
+// What one dump of the kernel's connections gave.
+struct Node::FlowCount {
+  Result<netfilter::FlowCounts> counts;
+  std::vector<ha::Clients> lists;
+  std::size_t unlisted = 0;
+};
+
+// As long as its front is lost, what others know of this node's connections stays as it is: when they end here, it is
+// because their clients could not be reached, and the others are to tell them.
+bool Node::is_time_to_tell_clients() {
+  const ha::State& state = driver_.state();
+  const Instant now = boot_now();
+  if (state.role != ha::Role::member || state.front_lost_since != Instant{}) return false;
+  if (state.front == ha::Front::no_carrier || now < clients_told_at_ + kTellInterval) return false;
+  clients_told_at_ = now;
+  return true;
+}
+
 void Node::count_flows() {
   flow_timer_.cancel();
   const std::uint64_t generation = ++count_generation_;
-  worker_->run([inspector = inspector_, vips = vip_addresses_, key = key_] { return inspector->count(vips, key); },
-               [this, generation](Result<netfilter::FlowCounts> counts) {
-                 if (generation == count_generation_ && counts.has_value())
-                   driver_.feed(ha::FlowsCounted{std::move(*counts)});
-                 if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
-                 arm_flow_timer();
-               });
+  const auto job = [inspector = inspector_, vips = vip_addresses_, key = key_, list = client_list_,
+                    tells = is_time_to_tell_clients(), begins = std::exchange(telling_, Telling::going_on)] {
+    if (begins == Telling::begins) list->begin_anew();
+    const auto flows = inspector->list(vips);
+    if (flows.has_error()) return FlowCount{.counts = flows.error(), .lists = {}};
+    FlowCount count{.counts = netfilter::count_flows(*flows, vips, key), .lists = {}};
+    if (tells) count.lists = list->tell(clients_among(*flows, vips));
+    count.unlisted = list->unlisted();
+    return count;
+  };
+  worker_->run(job, [this, generation](FlowCount count) {
+    if (generation == count_generation_ && count.counts.has_value())
+      driver_.feed(ha::FlowsCounted{std::move(*count.counts)});
+    on_flow_count(std::move(count));
+    arm_flow_timer();
+  });
+}
+
+void Node::on_flow_count(FlowCount count) {
+  if (count.counts.has_error()) log(ha::Severity::error, "count-failed", count.counts.error().to_string());
+  clients_unlisted_ = count.unlisted;
+  const ha::State& state = driver_.state();
+  for (ha::Clients& list : count.lists) {
+    if (!ring_ || ring_->send({.view = state.view.view, .body = std::move(list)}).has_error())
+      telling_ = Telling::begins;
+  }
+  client_book_.forget_absent(state.view.members, boot_now(), config_.timing.grace + kBookPatience);
+}
+
+Result<void> Node::open_front_watch() {
+  Result<std::unique_ptr<FrontWatch>> watch = FrontWatch::open(
+      io_, self_, config_.timing.gateway_interval,
+      {.front = [this](ha::Front front) { driver_.feed(ha::FrontObserved{front}); },
+       .no_probe = [this](const Error& error) { log(ha::Severity::warning, "no-gateway-check", error.to_string()); }});
+  if (watch.has_error()) return watch.error();
+  front_watch_ = std::move(*watch);
+  return {};
 }
 
 // The rule first, so that nothing marked meets a firewall without it.
@@ -283,7 +371,8 @@ void Node::watch_front() {
   front_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || ended_) return;
     worker_->run([config = config_, self = self_, mode = data_plane_.mode()] { return mend_front(config, self, mode); },
-                 [this](const FrontCheck& check) {
+                 [this](FrontCheck check) {
+                   if (check.gateways) front_watch_->set_routed_gateways(std::move(*check.gateways));
                    on_front_check(check);
                    watch_front();
                  });
@@ -367,14 +456,33 @@ void Node::decide(const ha::DecideHeld& held) {
 }
 
 void Node::destroy(const ha::DestroyFlows& flows) {
-  worker_->run([inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets,
-                key = key_] { return inspector->destroy(vip, buckets, key); },
-               [this](const Result<std::uint32_t>& destroyed) {
-                 if (destroyed.has_error())
-                   return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
-                 log(ha::Severity::info, "drain-limit",
-                     std::to_string(*destroyed) + " old connections were reset: the drain limit is over");
-               });
+  worker_->run(
+      [inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets, key = key_] {
+        return inspector->destroy(vip, buckets, key);
+      },
+      [this](const Result<std::uint32_t>& destroyed) {
+        if (destroyed.has_error()) return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
+        const bool is_cut_off = driver_.state().front_lost_since != Instant{};
+        log(ha::Severity::info, is_cut_off ? "front-limit" : "drain-limit",
+            std::to_string(*destroyed) + " old connections were reset: " +
+                (is_cut_off ? "the front has been dead for longer than the grace" : "the drain limit is over"));
+      });
+}
+
+void Node::tickle(const ha::Tickle& tickle) {
+  std::vector<netfilter::TickleTarget> targets;
+  for (const ha::Client& client : client_book_.clients_of(tickle.of, tickle.vip, tickle.buckets, key_)) {
+    const IpAddress& vip = vip_addresses_[tickle.vip.value()];
+    if (client.address.family() != vip.family()) continue;
+    targets.push_back({.vip = vip, .vip_port = client.vip_port, .client = client.address, .client_port = client.port});
+  }
+  const std::string vip = config_.vips[tickle.vip.value()].name;
+  tickler_->tickle(std::move(targets), [this, of = tickle.of, vip](std::size_t sent) {
+    clients_tickled_ += sent;
+    log(ha::Severity::info, "tickled",
+        "told " + std::to_string(sent) + " clients of " + name_of(config_, of) + " at " + vip +
+            " that their connections are over");
+  });
 }
 
 void Node::save(const ha::Cluster&) {
@@ -423,6 +531,8 @@ void Node::end() {
   front_timer_.cancel();
   rule_timer_.cancel();
   hold_.reset();
+  front_watch_->stop();
+  tickler_->stop();
   signals_.cancel();
   ring_.reset();
   corosync_.reset();
@@ -431,6 +541,7 @@ void Node::end() {
   worker_.reset();
   file_worker_.reset();
   opener_worker_.reset();
+  tickler_.reset();
   spdlog::info("left the cluster; the data plane stays attached, without a lease");
 }
 

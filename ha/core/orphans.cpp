@@ -1,6 +1,6 @@
-// Orphans: connections whose node, or whose node's front, is dead. Their clients would find out only when they send; one
-// that listens never does. So whoever serves the bucket tickles them. It must be in `serve` for that: in `adopt`, while
-// yet another node has leftovers in the bucket, what the client answers is dropped in silence, and the tickle is put off
+// Orphans: connections whose node, or whose node's front, is dead. Their clients would find out only when they send,
+// and some only listen. So whoever serves the bucket tickles them. It must be in `serve` for that: in `adopt`, when yet
+// another node has leftovers in the bucket, what the client answers is dropped in silence, so the tickle is put off
 // until those have ended. Every member keeps this list, since the bucket may move on meanwhile.
 #include "ha/core/machine.h"
 

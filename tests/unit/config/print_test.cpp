@@ -77,7 +77,7 @@ id = 1
 
 TEST(CanonicalForm, spells_out_every_default) {
   const std::string text = print(load(example_path()).value());
-  EXPECT_NE(text.find("interface = \"eth0\"\nxdp = \"auto\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("interface = \"eth0\"\nxdp = \"auto\"\ngateway = \"auto\"\n"), std::string::npos) << text;
   EXPECT_NE(text.find("[vip.weights]\nn1 = 2\nn2 = 1\nn3 = 1\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("[defaults]"), std::string::npos) << text;
 }
