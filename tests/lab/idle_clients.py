@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Clients that only listen: opens connections, says nothing, and tells on standard output when one of them ends.
+"""Clients that only listen: opens connections, says nothing, and tells when one of them ends.
 
-idle_clients.py PORT VIP FIRST_SOURCE COUNT: from COUNT addresses that follow FIRST_SOURCE. The first line says which node
-answered each; every later line is the monotonic time, the number of the connection and how it ended. Ends with standard
-input.
+idle_clients.py PORT VIP FIRST_SOURCE COUNT: from COUNT addresses that follow FIRST_SOURCE. The first line of the output
+says which node answered each; every later line is the monotonic time, the number of the connection and how it ended.
+Ends with standard input.
 """
 
 import ipaddress

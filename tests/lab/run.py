@@ -24,7 +24,8 @@ import scenario_sharing
 
 SKIPPED = 77
 # In this order they need few new labs.
-MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_front, scenario_safety, scenario_bad_input, scenario_quiet)
+MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_front, scenario_safety, scenario_bad_input,
+           scenario_quiet)
 
 
 def scenarios():
