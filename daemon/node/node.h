@@ -112,7 +112,7 @@ class Node final : private Effects, private control::Backend {
   std::vector<IpAddress> vip_addresses_;
   std::shared_ptr<netfilter::FlowInspector> opener_inspector_;  // used by jobs of opener_worker_ only
   std::unique_ptr<Hold> hold_;                                  // empty: this node cannot hold openers
-  std::shared_ptr<ClientList> client_list_;  // used by jobs of the worker only
+  std::shared_ptr<ClientList> client_list_;                     // used by jobs of the worker only
   ClientBook client_book_;
   std::unique_ptr<Tickler> tickler_;
   std::unique_ptr<FrontWatch> front_watch_;

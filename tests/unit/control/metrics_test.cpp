@@ -107,7 +107,7 @@ TEST(Metrics, every_family_has_help_and_type_and_counters_end_in_total) {
     }
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(helped.size(), 18U);
+  EXPECT_EQ(helped.size(), 24U);
 }
 
 TEST(Metrics, a_node_that_knows_nothing_yet_is_no_member_and_has_no_lease) {
