@@ -68,7 +68,9 @@ std::string render_summary(const Status& status, const Style& style) {
 
 Paint state_paint(const control::NodeStatus& node) {
   if (!node.in_ring) return node.drained ? Paint::warning : Paint::bad;
-  return node.member && !node.drained && !node.retiring ? Paint::good : Paint::warning;
+  if (node.member && node.front_lost) return Paint::bad;
+  const bool is_well = node.front == "well" || node.front == "doubtful";
+  return node.member && is_well && !node.drained && !node.retiring ? Paint::good : Paint::warning;
 }
 
 std::string heard_text(const control::NodeStatus& node) {
@@ -154,9 +156,9 @@ std::string weights_line(const Status& status, const control::VipStatus& vip) {
   for (const control::ShareStatus& share : vip.shares) {
     const control::NodeStatus* node = find_node(status, share.node);
     if (node == nullptr || !node->member) continue;
-    if (share.weight > 0 && !node->drained && !node->retiring) return {};
+    if (share.weight > 0 && !node->drained && !node->retiring && !node->front_lost) return {};
     any_member = true;
-    any_weight = any_weight || (share.weight > 0 && !node->retiring);
+    any_weight = any_weight || (share.weight > 0 && !node->retiring && !node->front_lost);
   }
   if (!any_member) return {};
   return any_weight ? "  all nodes with a weight are drained: they serve nevertheless, better than nobody\n"
@@ -209,6 +211,8 @@ std::string node_state(const control::NodeStatus& node) {
   if (!node.in_ring) return (node.grace ? "grace" : "gone") + drained;
   if (!node.member) return "no member" + drained;
   if (node.retiring) return "retiring" + drained;
+  if (node.front_lost) return "front lost: " + printable(node.front) + drained;
+  if (node.front == "no gateway" || node.front == "no carrier") return printable(node.front) + drained;
   return node.drained ? "drained" : "member";
 }
 

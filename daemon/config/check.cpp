@@ -163,6 +163,33 @@ void check_interfaces(const Draft& draft, const DraftNodes& nodes, Errors& error
   }
 }
 
+// Everybody but the cluster itself may be a gateway: a node would ask itself, or be answered by all.
+void check_gateway_is_outside(const Located<Gateway>& gateway, const DraftNodes& nodes, const DraftVips& vips,
+                              Errors& errors) {
+  const auto refuse = [&](const Setting<IpAddress>& address, const std::string& whose) {
+    if (!address || std::ranges::count(gateway.value.addresses, address->value) == 0) return;
+    errors.push_back({gateway.at, "gateway " + address->value.to_string() + " is the address of " + whose,
+                      "name the router that leads to the clients, or leave \"gateway\" out"});
+  };
+  for (const DraftNode& node : nodes) {
+    refuse(node.address, node_label(node));
+    refuse(node.address6, node_label(node));
+  }
+  for (const DraftVip& vip : vips) refuse(vip.address, vip_label(vip));
+}
+
+void check_gateways(const Draft& draft, const DraftNodes& nodes, const DraftVips& vips, Errors& errors) {
+  if (draft.default_gateway) check_gateway_is_outside(*draft.default_gateway, nodes, vips, errors);
+  for (const DraftNode& node : nodes) {
+    if (node.gateway) check_gateway_is_outside(*node.gateway, nodes, vips, errors);
+    const Setting<Gateway>& gateway = node.gateway ? node.gateway : draft.default_gateway;
+    const auto is_v6 = [](const IpAddress& address) { return address.family() == IpFamily::v6; };
+    if (!gateway || node.address6 || std::ranges::none_of(gateway->value.addresses, is_v6)) continue;
+    errors.push_back({gateway->at, node_label(node) + " has no IPv6 address to ask an IPv6 gateway from",
+                      "give it an address6, or a \"gateway\" of its own"});
+  }
+}
+
 std::int64_t weight_of(const Draft& draft, const DraftVip& vip, const DraftNode& node) {
   for (const DraftWeight& entry : vip.weights) {
     if (node.name && entry.node.value == node.name->value) return value_or<std::int64_t>(entry.weight, 1);
@@ -201,6 +228,7 @@ Node build_node(const Draft& draft, const DraftNode& from) {
   for (const Setting<IpAddress>& link : present(from.links)) node.links.push_back(present(link));
   node.interface = present(from.interface ? from.interface : draft.default_interface);
   node.xdp = value_or(from.xdp, value_or(draft.default_xdp, XdpMode::automatic));
+  node.gateway = value_or(from.gateway, value_or(draft.default_gateway, Gateway{}));
   return node;
 }
 
@@ -223,6 +251,7 @@ void check_rules(const Draft& draft, Errors& errors) {
   check_unique_names(nodes, vips, errors);
   check_unique_addresses(nodes, vips, errors);
   check_links(nodes, errors);
+  check_gateways(draft, nodes, vips, errors);
   if (draft.vips) check_vip_count(vips, errors);
   if (!draft.nodes) return;
   check_node_count(draft, nodes, errors);
@@ -243,6 +272,7 @@ Cluster build_cluster(const Draft& draft) {
   cluster.timing.preset = value_or(draft.preset, TimingPreset::normal);
   cluster.timing.grace = std::chrono::seconds(value_or<std::int64_t>(draft.grace_s, 10));
   cluster.timing.drain_limit = std::chrono::seconds(value_or<std::int64_t>(draft.drain_limit_s, 3600));
+  cluster.timing.gateway_interval = std::chrono::milliseconds(value_or<std::int64_t>(draft.gateway_interval_ms, 250));
   cluster.two_node = value_or(draft.two_node, TwoNode::none);
   const DraftNodes nodes = draft.nodes.value_or(DraftNodes{});
   for (const DraftNode& node : nodes) cluster.nodes.push_back(build_node(draft, node));

@@ -32,6 +32,17 @@ std::string_view to_string(XdpMode mode) {
   return "?";
 }
 
+std::string to_string(const Gateway& gateway) {
+  switch (gateway.mode) {
+    case GatewayMode::automatic: return "auto";
+    case GatewayMode::off: return "off";
+    case GatewayMode::listed: break;
+  }
+  std::string text;
+  for (const IpAddress& address : gateway.addresses) text += (text.empty() ? "" : ", ") + address.to_string();
+  return text;
+}
+
 std::string to_string(const ListenAddress& listen) {
   const std::string address = listen.address.to_string();
   const std::string port = ":" + std::to_string(listen.port);

@@ -32,6 +32,21 @@ enum class XdpMode : std::uint8_t {
   tc,
 };
 
+enum class GatewayMode : std::uint8_t {
+  automatic,  // the next hops of the front interface's default route
+  off,        // the carrier alone says how the front is
+  listed,
+};
+
+// Whom a node asks to find out whether its front works. One that answers is enough.
+struct Gateway {
+  GatewayMode mode = GatewayMode::automatic;
+  std::vector<IpAddress> addresses;  // 1 to kMaxGateways if listed, else none
+  bool operator==(const Gateway&) const = default;
+};
+
+inline constexpr std::size_t kMaxGateways = 4;
+
 struct ListenAddress {
   IpAddress address;
   std::uint16_t port = 0;
@@ -42,6 +57,7 @@ struct Timing {
   TimingPreset preset = TimingPreset::normal;
   std::chrono::seconds grace{10};
   std::chrono::seconds drain_limit{3600};  // zero: never
+  std::chrono::milliseconds gateway_interval{250};
   bool operator==(const Timing&) const = default;
 };
 
@@ -53,6 +69,7 @@ struct Node {
   std::vector<IpAddress> links;       // heartbeat addresses; [0] is link 0; one or two, as many as on the other nodes
   std::string interface;              // front interface
   XdpMode xdp = XdpMode::automatic;
+  Gateway gateway;
   bool operator==(const Node&) const = default;
 };
 
@@ -85,6 +102,8 @@ struct Cluster {
 std::string_view to_string(TimingPreset preset);
 std::string_view to_string(TwoNode two_node);
 std::string_view to_string(XdpMode mode);
+// "auto", "off", or the addresses: "198.51.100.1, 198.51.100.2".
+std::string to_string(const Gateway& gateway);
 // "127.0.0.1:9460" or "[::1]:9460".
 std::string to_string(const ListenAddress& listen);
 

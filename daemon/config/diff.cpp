@@ -30,6 +30,8 @@ std::string shown(const std::vector<IpAddress>& addresses) {
   return text;
 }
 
+std::string shown(std::chrono::milliseconds time) { return std::to_string(time.count()) + " ms"; }
+
 std::string shown(std::chrono::seconds seconds) { return std::to_string(seconds.count()) + " s"; }
 
 void compare_cluster(const Cluster& from, const Cluster& to, DifferenceList& list) {
@@ -41,6 +43,7 @@ void compare_cluster(const Cluster& from, const Cluster& to, DifferenceList& lis
   list.compare("timing preset", to_string(from.timing.preset), to_string(to.timing.preset));
   list.compare("grace", shown(from.timing.grace), shown(to.timing.grace));
   list.compare("drain limit", shown(from.timing.drain_limit), shown(to.timing.drain_limit));
+  list.compare("gateway interval", shown(from.timing.gateway_interval), shown(to.timing.gateway_interval));
   list.compare("two-node rule", to_string(from.two_node), to_string(to.two_node));
 }
 
@@ -52,6 +55,7 @@ void compare_node(const Node& from, const Node& to, DifferenceList& list) {
   list.compare("links" + of_node, shown(from.links), shown(to.links));
   list.compare("interface" + of_node, from.interface, to.interface);
   list.compare("xdp mode" + of_node, to_string(from.xdp), to_string(to.xdp));
+  list.compare("gateway" + of_node, to_string(from.gateway), to_string(to.gateway));
 }
 
 void compare_nodes(const Cluster& from, const Cluster& to, DifferenceList& list) {

@@ -12,6 +12,8 @@ constexpr Range kNodeIds{1, kMaxNodeId};
 constexpr Range kWeights{0, kMaxWeight};
 constexpr Range kGraceSeconds{1, 600};  // longer than a restart of the daemon takes, shorter than a client's patience
 constexpr Range kDrainLimitSeconds{0, 7 * 86400};  // 0: never
+// Below, a busy router's answers would be late; above, clients would wait longer than for a dead node.
+constexpr Range kGatewayIntervalMs{100, 2000};
 
 void read_cluster(TableReader& root, Draft& draft, Errors& errors) {
   const auto section = root.section("cluster", Presence::required);
@@ -32,6 +34,7 @@ void read_timing(TableReader& root, Draft& draft, Errors& errors) {
   draft.preset = reader.parsed("preset", parse_timing_preset, Presence::optional);
   draft.grace_s = reader.integer("grace_s", kGraceSeconds, Presence::optional);
   draft.drain_limit_s = reader.integer("drain_limit_s", kDrainLimitSeconds, Presence::optional);
+  draft.gateway_interval_ms = reader.integer("gateway_interval_ms", kGatewayIntervalMs, Presence::optional);
   reader.refuse_unknown();
 }
 
@@ -49,6 +52,7 @@ void read_defaults(TableReader& root, Draft& draft, Errors& errors) {
   draft.has_default_interface = reader.has("interface");
   draft.default_weight = reader.integer("weight", kWeights, Presence::optional);
   draft.default_xdp = reader.parsed("xdp", parse_xdp_mode, Presence::optional);
+  draft.default_gateway = reader.parsed("gateway", parse_gateway, Presence::optional);
   reader.refuse_unknown();
 }
 
@@ -76,6 +80,7 @@ DraftNode read_node(const raw::Value& value, Errors& errors) {
   node.interface = reader.parsed("interface", parse_interface, Presence::optional);
   node.has_interface = reader.has("interface");
   node.xdp = reader.parsed("xdp", parse_xdp_mode, Presence::optional);
+  node.gateway = reader.parsed("gateway", parse_gateway, Presence::optional);
   node.weight = reader.integer("weight", kWeights, Presence::optional);
   reader.refuse_unknown();
   return node;

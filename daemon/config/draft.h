@@ -23,6 +23,7 @@ struct DraftNode {
   Setting<std::string> interface;
   bool has_interface = false;  // right or wrong
   Setting<XdpMode> xdp;
+  Setting<Gateway> gateway;
   Setting<std::int64_t> weight;
 };
 
@@ -48,11 +49,13 @@ struct Draft {
   Setting<TimingPreset> preset;
   Setting<std::int64_t> grace_s;
   Setting<std::int64_t> drain_limit_s;
+  Setting<std::int64_t> gateway_interval_ms;
   Setting<TwoNode> two_node;
   Setting<std::string> default_interface;
   bool has_default_interface = false;  // right or wrong
   Setting<std::int64_t> default_weight;
   Setting<XdpMode> default_xdp;
+  Setting<Gateway> default_gateway;
   std::optional<std::vector<DraftNode>> nodes;  // none: not a list of tables, and reported
   std::optional<std::vector<DraftVip>> vips;    // likewise
 };

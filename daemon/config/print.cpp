@@ -40,6 +40,7 @@ std::string print_cluster(const Cluster& cluster) {
   text += setting("preset", quoted(to_string(cluster.timing.preset)));
   text += setting("grace_s", cluster.timing.grace);
   text += setting("drain_limit_s", cluster.timing.drain_limit);
+  text += setting("gateway_interval_ms", std::to_string(cluster.timing.gateway_interval.count()));
   text += "\n[quorum]\n";
   text += setting("two_node", quoted(to_string(cluster.two_node)));
   return text;
@@ -56,6 +57,7 @@ std::string print_node(const Node& node) {
   text += setting("links", "[" + links + "]");
   text += setting("interface", quoted(node.interface));
   text += setting("xdp", quoted(to_string(node.xdp)));
+  text += setting("gateway", quoted(to_string(node.gateway)));
   return text;
 }
 

@@ -158,6 +158,39 @@ Result<std::string> parse_socket_path(std::string_view text) {
   return parse_path(text);
 }
 
+namespace {
+
+Result<IpAddress> parse_gateway_address(std::string_view text) {
+  Result<IpAddress> address = IpAddress::parse(text);
+  if (address.has_error()) return address;
+  if (!address->is_multicast() && !address->is_loopback() && !address->is_unspecified()) return address;
+  return Error{.what = address->to_string() + " is no address that a gateway can have",
+               .way_out = "name the router that leads to the clients: \"198.51.100.1\""};
+}
+
+}  // namespace
+
+Result<Gateway> parse_gateway(std::string_view text) {
+  if (text == "auto") return Gateway{};
+  if (text == "off") return Gateway{.mode = GatewayMode::off, .addresses = {}};
+  Gateway gateway{.mode = GatewayMode::listed, .addresses = {}};
+  for (std::string_view rest = text;;) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view word = rest.substr(0, comma);
+    word.remove_prefix(std::min(word.find_first_not_of(' '), word.size()));
+    word = word.substr(0, word.find_last_not_of(' ') + 1);
+    const Result<IpAddress> address = parse_gateway_address(word);
+    if (address.has_error())
+      return Error{.what = address.error().what, .way_out = "write \"auto\", \"off\", or addresses: \"198.51.100.1\""};
+    gateway.addresses.push_back(*address);
+    if (comma == rest.size()) break;
+    rest.remove_prefix(comma + 1);
+  }
+  if (gateway.addresses.size() <= kMaxGateways) return gateway;
+  return Error{.what = std::to_string(gateway.addresses.size()) + " gateways are more than 4",
+               .way_out = "one that answers is enough: name those that lead to the clients"};
+}
+
 Result<ListenAddress> parse_listen_address(std::string_view text) {
   const Error bad{.what = quoted(text) + " is not an address with a port",
                   .way_out = "write it like 127.0.0.1:9460 or [::1]:9460"};

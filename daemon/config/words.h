@@ -33,6 +33,8 @@ Result<std::string> parse_vip_kind(std::string_view text);
 Result<std::string> parse_path(std::string_view text);
 // The same, short enough for a Unix socket (unix(7): 107 bytes).
 Result<std::string> parse_socket_path(std::string_view text);
+// "auto", "off", or one to four addresses with commas in between.
+Result<Gateway> parse_gateway(std::string_view text);
 // "ADDRESS:PORT" or "[IPV6]:PORT".
 Result<ListenAddress> parse_listen_address(std::string_view text);
 // An address that one machine can have: unicast, not loopback, not unspecified, no IPv4 in IPv6 clothes.

@@ -19,6 +19,8 @@ struct NodeStatus {
   bool drained = false;
   bool retiring = false;           // its relaisd was asked to stop and hands over
   bool grace = false;              // its daemon died, it may come back to its connections
+  std::string front = "well";      // its way to the clients: "well", "doubtful", "no gateway", "no carrier"
+  bool front_lost = false;         // so the others serve in its place
   bool config_differs = false;     // its configuration is not ours
   std::uint32_t connections = 0;   // TCP connections on VIPs that it last reported
   std::int64_t heard_ms_ago = -1;  // last heartbeat; -1: none since both are members

@@ -26,6 +26,8 @@ void fields_of(Is<NodeStatus> auto& node, auto& visit) {
   visit("member", node.member);
   visit("drained", node.drained);
   visit("retiring", node.retiring);
+  visit("front", node.front);
+  visit("front_lost", node.front_lost);
   visit("grace", node.grace);
   visit("config_differs", node.config_differs);
   visit("connections", node.connections);

@@ -35,6 +35,12 @@ struct MetricsInput {
   std::uint64_t heartbeats_delivered = 0;  // of all nodes
   std::uint64_t ring_messages = 0;         // of all kinds, from all nodes
   std::uint64_t undecodable_messages = 0;
+  Answer front_lost = Answer::no;      // others serve in this node's place
+  std::uint64_t clients_tickled = 0;   // told that their connection with a dead node is over
+  std::uint64_t clients_in_book = 0;   // of other nodes
+  std::uint64_t clients_dropped = 0;   // connections of other nodes that the book had no room for
+  std::uint64_t client_list_gaps = 0;  // lists of other nodes that were not delivered here
+  std::uint64_t clients_unlisted = 0;  // connections of this node that its list has no room for
   std::uint64_t nodes_with_other_configuration = 0;
   std::map<std::string, std::uint64_t> events_by_severity;
   std::uint64_t corosync_restarts = 0;

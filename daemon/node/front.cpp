@@ -1,6 +1,8 @@
 // The front interface, from its link to the addresses on it.
 #include "daemon/node/front.h"
 
+#include "daemon/node/front_watch.h"
+
 #include "netfilter/loader/bpf_file_system.h"
 #include "netfilter/net/link.h"
 #include "netfilter/net/multicast.h"
@@ -121,10 +123,9 @@ Result<netfilter::QueueRule> hold_rule(const config::Node& self) {
 FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode) {
   FrontCheck check;
   const Result<netfilter::Link> link = find_front(self);
-  if (link.has_error()) {
-    check.trouble = link.error();
-    return check;
-  }
+  if (link.has_error()) return check;  // FrontWatch has said so, at once
+  Result<std::vector<IpAddress>> gateways = find_gateways(self);
+  if (gateways.has_value()) check.gateways = std::move(*gateways);
   const Result<> guarded = netfilter::check_data_plane(pin_directory_of(link->name), link->index, mode);
   if (guarded.has_error() && guarded.error().code != ENOENT) {
     check.trouble = guarded.error();

@@ -34,7 +34,8 @@ Result<netfilter::QueueRule> hold_rule(const config::Node& self);
 struct FrontCheck {
   std::vector<IpAddress> put_back;  // VIPs that somebody had taken off the interface
   std::optional<Error> unguarded;   // a program is gone: the VIPs were taken off, a new start puts all back
-  std::optional<Error> trouble;     // the interface is down or gone, or an address could not be changed
+  std::optional<Error> trouble;     // an address could not be changed, or the programs not be looked at
+  std::optional<std::vector<IpAddress>> gateways;  // of the default routes, if they could be read
 };
 
 // Requires the lock. To be called now and then while the data plane, attached in `mode`, serves: sees whether what

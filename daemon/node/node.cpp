@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -90,6 +91,7 @@ struct Node::Parts {
   netfilter::DataPlane data_plane;
   netfilter::FlowInspector inspector;
   netfilter::FlowInspector opener_inspector;
+  std::unique_ptr<Tickler> tickler;
   ha::State state;
 };
 
@@ -109,6 +111,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   if (inspector.has_error()) return inspector.error();
   Result<netfilter::FlowInspector> opener_inspector = netfilter::FlowInspector::open();
   if (opener_inspector.has_error()) return opener_inspector.error();
+  Result<std::unique_ptr<Tickler>> tickler = Tickler::open(io);
+  if (tickler.has_error()) return tickler.error();
   Result<ha::Cluster> known = load_state(config.state_directory);
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
   ha::State state =
@@ -121,11 +125,14 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
                                                   .data_plane = std::move(*data_plane),
                                                   .inspector = std::move(*inspector),
                                                   .opener_inspector = std::move(*opener_inspector),
+                                                  .tickler = std::move(*tickler),
                                                   .state = std::move(state)}));
   if (damaged) {
     result->log(ha::Severity::warning, "state-unreadable",
                 damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
   }
+  const Result<void> watched = result->open_front_watch();
+  if (watched.has_error()) return watched.error();
   result->open_metrics();
   return result;
 }
@@ -139,6 +146,8 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       data_plane_(std::move(parts.data_plane)),
       inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.inspector))),
       opener_inspector_(std::make_shared<netfilter::FlowInspector>(std::move(parts.opener_inspector))),
+      client_list_(std::make_shared<ClientList>()),
+      tickler_(std::move(parts.tickler)),
       log_(fmt::format("{:016x}", parts.state.settings.incarnation)),
       driver_(io, *this, std::move(parts.state)),
       flow_timer_(io),
@@ -187,6 +196,7 @@ void Node::start() {
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
   count_flows();
+  front_watch_->start();
   watch_front();
   wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
@@ -208,6 +218,13 @@ void Node::on_ring_event(ha::Event event) {
   if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
     if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) ++heartbeats_delivered_;
   }
+  if (const auto* view = std::get_if<ha::ViewChanged>(&event)) on_view(*view);
+  // What it says about itself it says in any view; the core does not look at it.
+  if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
+    const auto* clients = std::get_if<ha::Clients>(&delivered->message.body);
+    if (clients != nullptr && delivered->from != self_.id) client_book_.take(delivered->from, *clients);
+    if (clients != nullptr) return;
+  }
   driver_.feed(std::move(event));
   const bool wants = ha::wants_flow_counts(driver_.state());
   const bool wants_anew = wants && !wanted_counts_;
@@ -219,16 +236,14 @@ void Node::on_ring_event(ha::Event event) {
   if (wants_anew || (changed && role == ha::Role::joining)) count_flows();
 }
 
-void Node::count_flows() {
-  flow_timer_.cancel();
-  const std::uint64_t generation = ++count_generation_;
-  worker_->run([inspector = inspector_, vips = vip_addresses_, key = key_] { return inspector->count(vips, key); },
-               [this, generation](Result<netfilter::FlowCounts> counts) {
-                 if (generation == count_generation_ && counts.has_value())
-                   driver_.feed(ha::FlowsCounted{std::move(*counts)});
-                 if (counts.has_error()) log(ha::Severity::error, "count-failed", counts.error().to_string());
-                 arm_flow_timer();
-               });
+Result<void> Node::open_front_watch() {
+  Result<std::unique_ptr<FrontWatch>> watch = FrontWatch::open(
+      io_, self_, config_.timing.gateway_interval,
+      {.front = [this](ha::Front front) { driver_.feed(ha::FrontObserved{front}); },
+       .no_probe = [this](const Error& error) { log(ha::Severity::warning, "no-gateway-check", error.to_string()); }});
+  if (watch.has_error()) return watch.error();
+  front_watch_ = std::move(*watch);
+  return {};
 }
 
 // The rule first, so that nothing marked meets a firewall without it.
@@ -282,7 +297,8 @@ void Node::watch_front() {
   front_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || ended_) return;
     worker_->run([config = config_, self = self_, mode = data_plane_.mode()] { return mend_front(config, self, mode); },
-                 [this](const FrontCheck& check) {
+                 [this](FrontCheck check) {
+                   if (check.gateways) front_watch_->set_routed_gateways(std::move(*check.gateways));
                    on_front_check(check);
                    watch_front();
                  });
@@ -365,17 +381,6 @@ void Node::decide(const ha::DecideHeld& held) {
   if (hold_) hold_->decide(held);
 }
 
-void Node::destroy(const ha::DestroyFlows& flows) {
-  worker_->run([inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets,
-                key = key_] { return inspector->destroy(vip, buckets, key); },
-               [this](const Result<std::uint32_t>& destroyed) {
-                 if (destroyed.has_error())
-                   return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
-                 log(ha::Severity::info, "drain-limit",
-                     std::to_string(*destroyed) + " old connections were reset: the drain limit is over");
-               });
-}
-
 void Node::save(const ha::Cluster&) {
   if (saving_ == Saving::idle) return write_state();
   saving_ = Saving::writing_and_stale;
@@ -422,6 +427,8 @@ void Node::end() {
   front_timer_.cancel();
   rule_timer_.cancel();
   hold_.reset();
+  front_watch_->stop();
+  tickler_->stop();
   signals_.cancel();
   ring_.reset();
   corosync_.reset();
@@ -430,6 +437,7 @@ void Node::end() {
   worker_.reset();
   file_worker_.reset();
   opener_worker_.reset();
+  tickler_.reset();
   spdlog::info("left the cluster; the data plane stays attached, without a lease");
 }
 

@@ -9,9 +9,13 @@
 #include "daemon/control/listen.h"
 #include "daemon/control/server.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/node/client_book.h"
+#include "daemon/node/client_list.h"
 #include "daemon/node/driver.h"
 #include "daemon/node/front.h"
+#include "daemon/node/front_watch.h"
 #include "daemon/node/hold.h"
+#include "daemon/node/tickler.h"
 #include "daemon/node/worker.h"
 #include "ha/corosync/link.h"
 #include "ha/corosync/process.h"
@@ -61,6 +65,7 @@ class Node final : private Effects, private control::Backend {
   void forget_openers() override;
   void decide(const ha::DecideHeld& held) override;
   void destroy(const ha::DestroyFlows& flows) override;
+  void tickle(const ha::Tickle& tickle) override;
   void save(const ha::Cluster& cluster) override;
   void record(const ha::Report& report) override;
   void record(const ha::Receipt& receipt) override;
@@ -82,8 +87,13 @@ class Node final : private Effects, private control::Backend {
   void open_metrics();
   void wait_for_signal(std::string_view answer);
   void on_ring_event(ha::Event event);
+  void on_view(const ha::ViewChanged& view);
   void count_flows();
+  struct FlowCount;
+  void on_flow_count(FlowCount count);
+  bool is_time_to_tell_clients();
   void arm_flow_timer();
+  Result<void> open_front_watch();
   void watch_front();
   void on_front_check(const FrontCheck& check);
   void write_state();
@@ -102,6 +112,10 @@ class Node final : private Effects, private control::Backend {
   std::vector<IpAddress> vip_addresses_;
   std::shared_ptr<netfilter::FlowInspector> opener_inspector_;  // used by jobs of opener_worker_ only
   std::unique_ptr<Hold> hold_;                                  // empty: this node cannot hold openers
+  std::shared_ptr<ClientList> client_list_;                     // used by jobs of the worker only
+  ClientBook client_book_;
+  std::unique_ptr<Tickler> tickler_;
+  std::unique_ptr<FrontWatch> front_watch_;
   control::EventLog log_;
   Driver driver_;
   std::unique_ptr<corosync::CorosyncProcess> corosync_;
@@ -122,6 +136,10 @@ class Node final : private Effects, private control::Backend {
   ha::Role last_role_ = ha::Role::outside;
   bool wanted_counts_ = false;
   std::chrono::microseconds last_takeover_{0};
+  Instant clients_told_at_{};
+  enum class Telling : std::uint8_t { going_on, begins } telling_ = Telling::begins;
+  std::uint64_t clients_tickled_ = 0;
+  std::size_t clients_unlisted_ = 0;  // of the last count
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
   // Last: their jobs use the parts above. Files have a thread of their own, because a disk that hangs must not keep the

@@ -101,23 +101,30 @@ metrics::MetricsInput Node::metrics_input() {
   const ha::State& state = driver_.state();
   const control::DataPlaneStatus plane = data_plane_status();
   const corosync::LinkStatus ring = ring_ ? ring_->status() : corosync::LinkStatus{};
-  metrics::MetricsInput input{.version = RELAIS_VERSION,
-                              .cluster = config_.name,
-                              .node = self_.name,
-                              .member = state.role == ha::Role::member ? metrics::Answer::yes : metrics::Answer::no,
-                              .quorate = state.view.quorate ? metrics::Answer::yes : metrics::Answer::no,
-                              .lease_left = std::max(Duration::zero(), state.lease_until - boot_now()),
-                              .verdicts = plane.verdicts,
-                              .hold = plane.hold,
-                              .held_now = plane.held_now,
-                              .moves_by_cause = log_.moves_by_cause(),
-                              .last_takeover = last_takeover_,
-                              .heartbeats_sent = heartbeats_sent_,
-                              .heartbeats_delivered = heartbeats_delivered_,
-                              .ring_messages = ring.messages_in,
-                              .undecodable_messages = ring.undecodable,
-                              .events_by_severity = log_.events_by_severity(),
-                              .corosync_restarts = std::max<std::uint64_t>(corosync_->status().starts, 1) - 1};
+  metrics::MetricsInput input{
+      .version = RELAIS_VERSION,
+      .cluster = config_.name,
+      .node = self_.name,
+      .member = state.role == ha::Role::member ? metrics::Answer::yes : metrics::Answer::no,
+      .quorate = state.view.quorate ? metrics::Answer::yes : metrics::Answer::no,
+      .lease_left = std::max(Duration::zero(), state.lease_until - boot_now()),
+      .verdicts = plane.verdicts,
+      .hold = plane.hold,
+      .held_now = plane.held_now,
+      .moves_by_cause = log_.moves_by_cause(),
+      .last_takeover = last_takeover_,
+      .heartbeats_sent = heartbeats_sent_,
+      .heartbeats_delivered = heartbeats_delivered_,
+      .ring_messages = ring.messages_in,
+      .undecodable_messages = ring.undecodable,
+      .front_lost = state.front_lost_since != Instant{} ? metrics::Answer::yes : metrics::Answer::no,
+      .clients_tickled = clients_tickled_,
+      .clients_in_book = client_book_.size(),
+      .clients_dropped = client_book_.dropped(),
+      .client_list_gaps = client_book_.gaps(),
+      .clients_unlisted = clients_unlisted_,
+      .events_by_severity = log_.events_by_severity(),
+      .corosync_restarts = std::max<std::uint64_t>(corosync_->status().starts, 1) - 1};
   for (const auto& [node, record] : state.cluster.nodes) {
     const bool differs = state.cluster.members.contains(node) && record.config_hash != state.settings.config_hash;
     if (differs) ++input.nodes_with_other_configuration;

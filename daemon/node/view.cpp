@@ -40,6 +40,8 @@ control::NodeStatus make_node(const ha::State& state, const config::Node& node, 
   if (record == state.cluster.nodes.end()) return status;
   status.drained = record->second.drained;
   status.retiring = record->second.retiring;
+  status.front = std::string(to_string(is_self ? state.front : record->second.front));
+  status.front_lost = record->second.front_lost;
   status.grace = record->second.grace;
   status.config_differs = status.member && record->second.config_hash != state.settings.config_hash;
   status.connections = is_self ? total_flows(state) : record->second.connections;

@@ -64,11 +64,20 @@ struct DecideHeld {
   bool operator==(const DecideHeld&) const = default;
 };
 
-// Reset the local connections of these buckets (drain limit).
+// Reset the local connections of these buckets (drain limit, or a front that stays dead).
 struct DestroyFlows {
   VipId vip;
   BucketSet buckets;
   bool operator==(const DestroyFlows&) const = default;
+};
+
+// Tell the clients of these buckets that their connections with `of` are over: they are this node's now, in state
+// `serve`, so what a client answers to the tickle is reset.
+struct Tickle {
+  NodeId of;
+  VipId vip;
+  BucketSet buckets;
+  bool operator==(const Tickle&) const = default;
 };
 
 // The replicated state changed: keep a copy over restarts (best effort; what a node owns is never read from disk).
@@ -108,7 +117,7 @@ struct StopNow {
 };
 
 using Action = std::variant<ApplyStates, SetLease, Multicast, ListOpeners, LeaveOpeners, ForgetOpeners, DecideHeld,
-                            DestroyFlows, SaveCluster, Report, Receipt, StopNow>;
+                            DestroyFlows, Tickle, SaveCluster, Report, Receipt, StopNow>;
 using Actions = std::vector<Action>;
 
 }  // namespace relais::ha

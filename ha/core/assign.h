@@ -29,8 +29,9 @@ Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, st
 // What a node was given for a VIP, whether it is in service or not.
 std::uint16_t ordered_weight(const NodeRecord& record, VipId vip);
 
-// The weights that count for a VIP: of members only; who is retiring or drained has none. If that leaves nobody, those
-// who are drained count; if still nobody has a weight, all have 1 but who is retiring.
+// The weights that count for a VIP: of members only; who is retiring, drained or cut off from the clients has none. If
+// that leaves nobody, those who are drained count; if still nobody has a weight, all have 1 but who is retiring or cut
+// off.
 std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip);
 
 // True if there are buckets of this member that no other one could take, were it drained.

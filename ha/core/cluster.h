@@ -37,6 +37,8 @@ enum class Cause : std::uint8_t {
   drain = 6,
   resume = 7,
   weight = 8,
+  front_lost = 9,   // its front is dead while its heartbeats live
+  front_back = 10,  // its front, or the gateway of all, works again
 };
 
 constexpr std::string_view to_string(Cause cause) {
@@ -50,6 +52,26 @@ constexpr std::string_view to_string(Cause cause) {
     case Cause::drain: return "drain";
     case Cause::resume: return "resume";
     case Cause::weight: return "weight";
+    case Cause::front_lost: return "front lost";
+    case Cause::front_back: return "front back";
+  }
+  return "?";
+}
+
+// What a node knows of its way to the clients, from good to bad.
+enum class Front : std::uint8_t {
+  well = 0,
+  doubtful = 1,    // on its way from one side to the other: the gateway has missed a question, or answers again
+  no_gateway = 2,  // no gateway has answered for some questions in a row
+  no_carrier = 3,  // the front interface is down, gone or without a cable
+};
+
+constexpr std::string_view to_string(Front front) {
+  switch (front) {
+    case Front::well: return "well";
+    case Front::doubtful: return "doubtful";
+    case Front::no_gateway: return "no gateway";
+    case Front::no_carrier: return "no carrier";
   }
   return "?";
 }
@@ -78,6 +100,8 @@ struct NodeRecord {
   bool drained = false;
   bool grace = false;                  // its daemon died; its leftovers may come back
   bool retiring = false;               // its daemon was asked to stop: it gets nothing more
+  Front front = Front::well;           // as it said
+  bool front_lost = false;             // and what follows from all of them: others serve in its place (front.cpp)
   std::vector<std::uint16_t> weights;  // per VIP
   std::uint64_t incarnation = 0;
   std::uint64_t config_hash = 0;

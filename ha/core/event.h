@@ -81,6 +81,13 @@ struct StopRequested {
   bool operator==(const StopRequested&) const = default;
 };
 
-using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested>;
+// What the shell finds of this node's front. Until the first one it is taken to be well.
+struct FrontObserved {
+  Front front = Front::well;
+  bool operator==(const FrontObserved&) const = default;
+};
+
+using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested,
+                           FrontObserved>;
 
 }  // namespace relais::ha

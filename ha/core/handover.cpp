@@ -125,6 +125,9 @@ Receipt receipt_of(Epoch epoch, const Move& move) {
                  .flows_lost = move.flows_lost};
 }
 
+// Whatever its weight is.
+bool gets_nothing(const NodeRecord& record) { return record.retiring || record.front_lost; }
+
 std::int64_t to_us(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
@@ -145,12 +148,12 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
   constexpr std::uint16_t kAlike = 1;
   // In service. If that is nobody: serving is better than an outage.
   const auto in_service = [&](const NodeRecord& record) {
-    return record.retiring || record.drained ? kNone : ordered_weight(record, vip);
+    return gets_nothing(record) || record.drained ? kNone : ordered_weight(record, vip);
   };
   const auto drained_too = [&](const NodeRecord& record) {
-    return record.retiring ? kNone : ordered_weight(record, vip);
+    return gets_nothing(record) ? kNone : ordered_weight(record, vip);
   };
-  const auto alike = [](const NodeRecord& record) { return record.retiring ? kNone : kAlike; };
+  const auto alike = [](const NodeRecord& record) { return gets_nothing(record) ? kNone : kAlike; };
   if (any_by(in_service) || any_by(drained_too) || any_by(alike)) return weights;
   any_by([](const NodeRecord&) { return kAlike; });
   return weights;
@@ -159,7 +162,7 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
 bool is_last_in_service(const Cluster& cluster, NodeId node) {
   const auto could_take = [&](NodeId other, std::size_t vip) {
     const NodeRecord& record = cluster.nodes.at(other);
-    return other != node && !record.drained && !record.retiring &&
+    return other != node && !record.drained && !gets_nothing(record) &&
            ordered_weight(record, VipId(static_cast<std::uint8_t>(vip))) > 0;
   };
   const auto owns_some = [&](const BucketTable& table) {
@@ -179,6 +182,7 @@ bool waits_to_claim(const State& state, Epoch epoch) {
 
 void Machine::apply_plan(Cause cause) {
   cluster().cause = cause;
+  apply_front_review();
   MoveBook book(cluster(), cause);
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketTable& table = cluster().vips[vip];
@@ -198,6 +202,7 @@ void Machine::apply_plan(Cause cause) {
 
 void Machine::apply_founding_plan() {
   cluster().cause = Cause::formed;
+  apply_front_review();
   MoveBook book(cluster(), Cause::formed);
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketTable& table = cluster().vips[vip];

@@ -16,6 +16,14 @@ struct Review {
   BucketSet overdue;
 };
 
+// Past the drain limit; or the clients of this node have not been able to reach it for longer than a grace: the
+// connections are over for them, and as long as they are kept here the owner of the bucket may not say so.
+bool is_overdue(const State& state, Instant since, Instant now) {
+  const Timing& timing = state.settings.timing;
+  if (timing.drain_limit > Duration::zero() && now - since > timing.drain_limit) return true;
+  return state.front_lost_since != Instant{} && now - state.front_lost_since > timing.grace;
+}
+
 Review review_leftovers(State& state, std::size_t vip, Instant now) {
   Review review;
   const Timing& timing = state.settings.timing;
@@ -25,7 +33,7 @@ Review review_leftovers(State& state, std::size_t vip, Instant now) {
     std::uint8_t& zero_counts = state.zero_counts[vip][bucket];
     if (state.flows[vip][bucket] > 0) {
       zero_counts = 0;
-      review.overdue[bucket] = timing.drain_limit > Duration::zero() && now - since > timing.drain_limit;
+      review.overdue[bucket] = is_overdue(state, since, now);
       continue;
     }
     if (zero_counts < kZeroCountsNeeded) ++zero_counts;
@@ -81,14 +89,20 @@ void Machine::apply_leftovers(NodeId node, const Hello& hello) {
       Bucket& bucket = cluster().vips[vip][i];
       if (hello.leftovers[vip][i] && bucket.owner != node) bucket.leftovers.insert(node);
     }
+    const auto orphans = state.orphans.find(node);
+    if (orphans != state.orphans.end()) orphans->second[vip] &= ~hello.leftovers[vip];  // they live
   }
 }
 
 void Machine::apply_cleared(NodeId from, const Cleared& cleared) {
   if (cleared.vip.value() >= vip_count()) return;
   BucketTable& table = cluster().vips[cleared.vip.value()];
+  const auto record = cluster().nodes.find(from);
+  const bool unheard = record != cluster().nodes.end() && record->second.front_lost;
   for (std::size_t i = 0; i < kBuckets; ++i) {
-    if (cleared.buckets[i]) table[i].leftovers.erase(from);
+    if (!cleared.buckets[i]) continue;
+    table[i].leftovers.erase(from);
+    if (unheard) orphan(from, cleared.vip, i);  // what it told its clients at the end has not reached them
   }
   advance_epoch();
 }
@@ -97,6 +111,7 @@ void Machine::apply_grace_over(const GraceOver& over) {
   const auto record = cluster().nodes.find(over.node);
   if (record == cluster().nodes.end() || !record->second.grace || cluster().members.contains(over.node)) return;
   record->second.grace = false;
+  orphan_connections_of(over.node);
   const bool had_some = strip_leftovers(over.node);
   advance_epoch();
   state.grace_until.erase(over.node);

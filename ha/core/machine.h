@@ -1,7 +1,8 @@
 // Inside of step(): one event's work on one State. The parts are files of their own:
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
-//   share.cpp       what the data plane should do now
+//   share.cpp       what the data plane should do now           front.cpp     who is cut off from the clients
+//   orphans.cpp     clients to tickle
 // Two kinds of functions: those named apply_* (and install_*, which take a whole state over, and finish_, abandon_ and
 // strip_, which only they call) change the replicated Cluster, and for that may read only what is equal on every member
 // (the cluster, the view, the hellos of this view, the message); what they note beside it (fences, receipts, what this
@@ -111,6 +112,17 @@ struct Machine {
   void apply_cleared(NodeId from, const Cleared& cleared);
   void apply_grace_over(const GraceOver& over);
   void end_graces();
+
+  // front.cpp
+  void on_front(const FrontObserved& observed);
+  void say_front_if_due();
+  void apply_front(NodeId from, const FrontHealth& said);
+  bool apply_front_review();  // whether somebody was lost or came back
+
+  // orphans.cpp
+  void orphan(NodeId node, VipId vip, std::size_t bucket);
+  void orphan_connections_of(NodeId node);  // all that it owns or has left over
+  void tickle_orphans();
 
   // share.cpp
   void publish_states();  // ApplyStates for every VIP whose table changed

@@ -127,6 +127,7 @@ void Machine::enter_view(const ViewChanged& view) {
   state.hellos.clear();
   state.log.reset();
   state.members_heard = NodeSet{};
+  state.front_said.reset();
   state.next_founding_at = Instant{};
   state.next_heartbeat_at = now;
   state.holding_said.clear();
@@ -166,6 +167,8 @@ void Machine::become_joining() {
   state.fence_until.clear();
   state.grace_until.clear();
   state.move_started.clear();
+  state.orphans.clear();
+  state.front_lost_since = Instant{};
   state.log.reset();
   state.flows_known = false;
   state.next_hello_at = now;
@@ -180,7 +183,8 @@ void Machine::say_hello_if_due() {
               .epoch = cluster().epoch,
               .weights = state.settings.weights.at(self()),
               .leftovers = std::vector<BucketSet>(vip_count()),
-              .version = state.settings.version};
+              .version = state.settings.version,
+              .front = state.front};
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     for (std::size_t bucket = 0; bucket < kBuckets; ++bucket)
       hello.leftovers[vip][bucket] = state.flows[vip][bucket] > 0;
@@ -247,6 +251,8 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.weights = hello.weights;  // as configured, or as an operator has told that daemon since
   record.grace = false;
   record.retiring = false;
+  record.front = hello.front;
+  record.front_lost = false;  // the plan that follows says so, should it be
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
@@ -262,6 +268,7 @@ void Machine::begin_membership() {
   state.role = Role::member;
   state.log.reset();
   state.claimed.clear();
+  state.front_said.reset();
   state.next_heartbeat_at = now;
   state.self_delivered = 0;
   for (const NodeId node : cluster().members) {
@@ -356,6 +363,9 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   const bool grace = grants_grace(cause);
   cluster().nodes.at(node).grace = grace;
   cluster().nodes.at(node).retiring = false;
+  cluster().nodes.at(node).front = Front::well;
+  cluster().nodes.at(node).front_lost = false;
+  if (!grace) orphan_connections_of(node);
   if (grace) state.grace_until[node] = now + state.settings.timing.grace;
   abandon_moves_of(node);
   for (BucketTable& table : cluster().vips) {

@@ -3,6 +3,7 @@
 // the file that carries it out (machine.h has the list).
 #pragma once
 
+#include "base/address.h"
 #include "base/bucket_state.h"
 #include "base/ids.h"
 #include "base/node_set.h"
@@ -45,6 +46,7 @@ struct Hello {
   std::vector<std::uint16_t> weights;  // per VIP: its own, as configured
   std::vector<BucketSet> leftovers;    // per VIP: where it still has connections
   std::string version;                 // of the sender's relaisd
+  Front front = Front::well;           // of the sender
   bool operator==(const Hello&) const = default;
 };
 
@@ -128,8 +130,35 @@ struct Claimed {
   bool operator==(const Claimed&) const = default;
 };
 
+// "This is how my front is." Said when it changes, and again in each view until it has been heard.
+struct FrontHealth {
+  Front front = Front::well;
+  bool operator==(const FrontHealth&) const = default;
+};
+
+// One TCP connection with a VIP, for the client book.
+struct Client {
+  VipId vip;
+  std::uint16_t vip_port = 0;
+  std::uint16_t port = 0;
+  IpAddress address;
+  auto operator<=>(const Client&) const = default;
+};
+
+// "These connections have come and gone since my last list." For the client books of the others, who tickle the
+// clients of a node that has died. No part of the replicated state: it is large, changes each second, may be incomplete
+// and decides nothing; so the core ignores it, and the shell keeps it.
+struct Clients {
+  std::uint32_t sequence = 0;  // of the sender's lists; a gap shows that some were not delivered here
+  bool begins = false;         // a list from the start: what was told before is out of date once this one is complete
+  bool complete = false;       // with this message all has been told
+  std::vector<Client> added;
+  std::vector<Client> removed;
+  bool operator==(const Clients&) const = default;
+};
+
 using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving,
-                          SetDrained, SetWeight, Claimed, Retiring>;
+                          SetDrained, SetWeight, Claimed, Retiring, FrontHealth, Clients>;
 
 // An operator's command: it says the same whenever it arrives.
 inline bool is_order(const Body& body) {

@@ -105,6 +105,16 @@ struct State {
   std::vector<std::array<Instant, kBuckets>> leftover_since;    // Instant{}: not leftover
   std::vector<std::array<std::uint8_t, kBuckets>> zero_counts;  // consecutive counts without a connection
 
+  // Own front, as the shell sees it.
+  Front front = Front::well;
+  Instant front_well_since{};
+  std::optional<Front> front_said;  // in this view
+  Instant front_lost_since{};       // Instant{}: not lost
+
+  // Connections that have died with a node, or with its front, by node and VIP: their clients are tickled by whoever
+  // serves the bucket, as soon as it does.
+  std::map<NodeId, std::vector<BucketSet>> orphans;
+
   // For receipts and for ending graces.
   std::map<Epoch, Instant> move_started;
   std::map<NodeId, Duration> detect;  // last removal: from its last heartbeat to its removal

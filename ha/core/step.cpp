@@ -57,6 +57,8 @@ void Machine::apply_message(const Delivered& delivered) {
                  [&](const SetDrained& body) { apply_set_drained(body); },
                  [&](const SetWeight& body) { apply_set_weight(body); },
                  [&](const Claimed& body) { apply_claimed(from, body); },
+                 [&](const FrontHealth& body) { apply_front(from, body); },
+                 [&](const Clients&) {},
              },
              delivered.message.body);
 }
@@ -116,17 +118,20 @@ Step step(State state, const Event& event, Instant now) {
                  [&](const OpenersListed& listed) { machine.on_openers(listed); },
                  [&](const Ordered& ordered) { on_order(machine, ordered); },
                  [&](const StopRequested&) { machine.start_retiring(); },
+                 [&](const FrontObserved& observed) { machine.on_front(observed); },
              },
              event);
   machine.leave_if_retired();
   machine.claim_if_fenced();
   machine.say_holding_if_due();
   machine.end_graces();
+  machine.say_front_if_due();
   machine.heartbeat_if_due();
   machine.say_hello_if_due();
   machine.form_if_due();
   machine.stop_if_due();
   machine.publish_states();
+  machine.tickle_orphans();
   if (result.state.cluster.epoch != epoch_before) result.actions.emplace_back(SaveCluster{});
   put_data_plane_first(result.actions);
   return result;

@@ -5,6 +5,8 @@
 #include "ha/wire/codec.h"
 #include "ha/wire/fields.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace relais::wire {
@@ -23,6 +25,50 @@ std::string read_text(Reader& in, std::string_view field, std::uint8_t maximum) 
   if (length > in.left()) in.fail(field, "is cut off");
   const ByteView text = in.get_bytes(field, length);
   return std::string(text.begin(), text.end());
+}
+
+void write_client(Writer& out, const ha::Client& client) {
+  const auto& [vip, vip_port, port, address] = client;
+  INVARIANT(vip.value() < kMaxVips, "VIPs are numbered from 0");
+  out.put(static_cast<std::uint8_t>(address.family()));
+  out.put(vip.value());
+  out.put(vip_port);
+  out.put(port);
+  out.put_bytes(address.bytes());
+}
+
+ha::Client read_client(Reader in) {
+  ha::Client client;
+  const auto family = in.get<std::uint8_t>("client.family");
+  client.vip = read_vip(in, "client.vip");
+  client.vip_port = in.get<std::uint16_t>("client.vip_port");
+  client.port = in.get<std::uint16_t>("client.port");
+  const bool is_v4 = family == static_cast<std::uint8_t>(IpFamily::v4);
+  if (!is_v4 && family != static_cast<std::uint8_t>(IpFamily::v6)) in.fail("client.family", "is none of 4 and 6");
+  const ByteView bytes = in.get_bytes("client.address", is_v4 ? 4 : 16);
+  if (bytes.empty()) {
+    in.fail("client.address", "is missing");
+    return client;
+  }
+  std::array<std::uint8_t, 16> v6{};
+  std::array<std::uint8_t, 4> v4{};
+  std::ranges::copy(bytes, is_v4 ? v4.begin() : v6.begin());
+  client.address = is_v4 ? IpAddress::v4(v4) : IpAddress::v6(v6);
+  return client;
+}
+
+void write_clients(Writer& out, const std::vector<ha::Client>& clients) {
+  out.put(static_cast<std::uint16_t>(clients.size()));
+  for (const ha::Client& client : clients) out.record<std::uint8_t>([&] { write_client(out, client); });
+}
+
+std::vector<ha::Client> read_clients(Reader& in, std::string_view field) {
+  std::vector<ha::Client> clients;
+  const auto count = in.get_at_most<std::uint16_t>(field, kMaxClients);
+  for (std::size_t i = 0; i < count && !in.failed(); ++i) {
+    clients.push_back(read_client(in.record<std::uint8_t>(field)));
+  }
+  return clients;
 }
 
 // Every type has a number, `write` and `read`. `write` takes the body apart with a structured binding, so that a field
@@ -66,7 +112,7 @@ template <>
 struct Codec<ha::Hello> {
   static constexpr std::uint8_t type = 2;
   static void write(Writer& out, const ha::Hello& body) {
-    const auto& [incarnation, attempt, config_hash, common_hash, epoch, weights, leftovers, version] = body;
+    const auto& [incarnation, attempt, config_hash, common_hash, epoch, weights, leftovers, version, front] = body;
     INVARIANT(leftovers.size() <= kMaxVips, "one set of leftovers per VIP");
     out.put(incarnation);
     out.put(attempt);
@@ -79,6 +125,7 @@ struct Codec<ha::Hello> {
     for (const ha::BucketSet& buckets : leftovers) {
       out.record<std::uint8_t>([&] { write_buckets(out, buckets); });
     }
+    write_front(out, front);
   }
   static ha::Hello read(Reader in) {
     ha::Hello body;
@@ -94,6 +141,7 @@ struct Codec<ha::Hello> {
       Reader inner = in.record<std::uint8_t>("hello.leftovers");
       body.leftovers.push_back(read_buckets(inner, "hello.leftovers"));
     }
+    body.front = read_front(in, "hello.front");
     return body;
   }
 };
@@ -263,6 +311,40 @@ struct Codec<ha::Retiring> {
   static constexpr std::uint8_t type = 13;
   static void write(Writer&, const ha::Retiring&) {}
   static ha::Retiring read(Reader) { return {}; }
+};
+
+template <>
+struct Codec<ha::FrontHealth> {
+  static constexpr std::uint8_t type = 14;
+  static void write(Writer& out, const ha::FrontHealth& body) {
+    const auto& [front] = body;
+    write_front(out, front);
+  }
+  static ha::FrontHealth read(Reader in) { return {.front = read_front(in, "front_health.front")}; }
+};
+
+template <>
+struct Codec<ha::Clients> {
+  static constexpr std::uint8_t type = 15;
+  static void write(Writer& out, const ha::Clients& body) {
+    const auto& [sequence, begins, complete, added, removed] = body;
+    INVARIANT(added.size() + removed.size() <= kMaxClients, "a list of clients is cut into messages");
+    out.put(sequence);
+    write_flag(out, begins);
+    write_flag(out, complete);
+    write_clients(out, added);
+    write_clients(out, removed);
+  }
+  static ha::Clients read(Reader in) {
+    ha::Clients body;
+    body.sequence = in.get<std::uint32_t>("clients.sequence");
+    body.begins = read_flag(in, "clients.begins");
+    body.complete = read_flag(in, "clients.complete");
+    body.added = read_clients(in, "clients.added");
+    body.removed = read_clients(in, "clients.removed");
+    if (body.added.size() + body.removed.size() > kMaxClients) in.fail("clients", "are too many for one message");
+    return body;
+  }
 };
 
 // Tries every alternative of Body: a type added there without a Codec does not compile.

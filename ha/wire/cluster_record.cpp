@@ -10,7 +10,8 @@ namespace relais::wire {
 namespace {
 
 void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
-  const auto& [drained, grace, retiring, weights, incarnation, config_hash, heartbeat, connections] = node;
+  const auto& [drained, grace, retiring, front, front_lost, weights, incarnation, config_hash, heartbeat, connections] =
+      node;
   write_node(out, id);
   write_flag(out, drained);
   write_flag(out, grace);
@@ -20,6 +21,8 @@ void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   out.put(connections);
   write_weights(out, weights);
   write_flag(out, retiring);
+  write_front(out, front);
+  write_flag(out, front_lost);
 }
 
 std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
@@ -33,6 +36,8 @@ std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
   node.connections = in.get<std::uint32_t>("node.connections");
   node.weights = read_weights(in, "node.weights");
   node.retiring = read_flag(in, "node.retiring");
+  node.front = read_front(in, "node.front");
+  node.front_lost = read_flag(in, "node.front_lost");
   return {id, std::move(node)};
 }
 
@@ -69,9 +74,28 @@ ha::BucketTable read_table(Reader in) {
   return table;
 }
 
-ha::Cause read_cause(Reader& in, std::string_view field) {
+// Causes that came after the first releases are in a field of their own at the record's end, with the one that comes
+// nearest in the first field: peers that do not know them refuse other values there.
+ha::Cause nearest_first_cause(ha::Cause cause) {
+  if (cause == ha::Cause::front_lost) return ha::Cause::drain;
+  return cause == ha::Cause::front_back ? ha::Cause::resume : cause;
+}
+
+void write_first_cause(Writer& out, ha::Cause cause) { out.put(static_cast<std::uint8_t>(nearest_first_cause(cause))); }
+
+void write_later_cause(Writer& out, ha::Cause cause) {
+  if (nearest_first_cause(cause) != cause) out.put(static_cast<std::uint8_t>(cause));
+}
+
+ha::Cause read_first_cause(Reader& in, std::string_view field) {
   constexpr auto kLastCause = static_cast<std::uint8_t>(ha::Cause::weight);
   return static_cast<ha::Cause>(in.get_at_most<std::uint8_t>(field, kLastCause));
+}
+
+// `first` if there is none, or one that this release does not know.
+ha::Cause read_later_cause(Reader& in, std::string_view field, ha::Cause first) {
+  const auto cause = static_cast<ha::Cause>(in.get<std::uint8_t>(field));
+  return cause == ha::Cause::front_lost || cause == ha::Cause::front_back ? cause : first;
 }
 
 void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
@@ -79,11 +103,12 @@ void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
   out.put(epoch.value());
   write_node(out, from);
   write_node(out, to);
-  out.put(static_cast<std::uint8_t>(cause));
+  write_first_cause(out, cause);
   out.put(static_cast<std::uint8_t>(phase));
   out.put(buckets);
   out.put(flows_kept);
   out.put(flows_lost);
+  write_later_cause(out, cause);
 }
 
 std::pair<Epoch, ha::Move> read_move(Reader in) {
@@ -92,11 +117,12 @@ std::pair<Epoch, ha::Move> read_move(Reader in) {
   const Epoch epoch(in.get<std::uint64_t>("move.epoch"));
   move.from = read_node_or_none(in, "move.from");
   move.to = read_node_or_none(in, "move.to");
-  move.cause = read_cause(in, "move.cause");
+  move.cause = read_first_cause(in, "move.cause");
   move.phase = static_cast<ha::MovePhase>(in.get_at_most<std::uint8_t>("move.phase", kLastPhase));
   move.buckets = in.get<std::uint16_t>("move.buckets");
   move.flows_kept = in.get<std::uint32_t>("move.flows_kept");
   move.flows_lost = in.get<std::uint32_t>("move.flows_lost");
+  move.cause = read_later_cause(in, "move.cause", move.cause);
   return {epoch, move};
 }
 
@@ -116,7 +142,7 @@ void write_cluster(Writer& out, const ha::Cluster& cluster) {
             "the replicated state is within its bounds");
   out.put(epoch.value());
   write_node_set(out, members);
-  out.put(static_cast<std::uint8_t>(cause));
+  write_first_cause(out, cause);
   out.put(static_cast<std::uint8_t>(nodes.size()));
   for (const auto& entry : nodes) {
     out.record<std::uint16_t>([&] { write_node_record(out, entry.first, entry.second); });
@@ -129,13 +155,14 @@ void write_cluster(Writer& out, const ha::Cluster& cluster) {
   for (const auto& entry : moves) {
     out.record<std::uint8_t>([&] { write_move(out, entry.first, entry.second); });
   }
+  write_later_cause(out, cause);
 }
 
 ha::Cluster read_cluster(Reader in) {
   ha::Cluster cluster;
   cluster.epoch = Epoch(in.get<std::uint64_t>("cluster.epoch"));
   cluster.members = read_node_set(in, "cluster.members");
-  cluster.cause = read_cause(in, "cluster.cause");
+  cluster.cause = read_first_cause(in, "cluster.cause");
   const auto nodes = in.get_at_most<std::uint8_t>("cluster.nodes", kMaxNodeId);
   for (std::size_t i = 0; i < nodes && !in.failed(); ++i) {
     append_ascending(cluster.nodes, read_node_record(in.record<std::uint16_t>("node")), in, "cluster.nodes");
@@ -148,6 +175,7 @@ ha::Cluster read_cluster(Reader in) {
   for (std::size_t i = 0; i < moves && !in.failed(); ++i) {
     append_ascending(cluster.moves, read_move(in.record<std::uint8_t>("move")), in, "cluster.moves");
   }
+  cluster.cause = read_later_cause(in, "cluster.cause", cluster.cause);
   return cluster;
 }
 

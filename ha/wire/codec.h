@@ -22,6 +22,10 @@ inline constexpr std::size_t kHeaderBytes = 20;
 // Corosync delivers up to 1 047 552 bytes atomically; the largest snapshot within the bounds is far smaller.
 inline constexpr std::size_t kMaxMessageBytes = 1'000'000;
 inline constexpr std::size_t kMaxVersionText = 64;  // Hello::version
+// Of Clients, both lists together; more in one message is damage.
+inline constexpr std::size_t kMaxClients = 2048;
+// What one client takes at most in a message: its length, family, VIP, ports and IPv6 address.
+inline constexpr std::size_t kMaxClientBytes = 23;
 
 // Well formed, but of a release that knows more than this one.
 struct Ignored {

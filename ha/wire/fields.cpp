@@ -66,6 +66,13 @@ std::vector<std::uint16_t> read_weights(Reader& in, std::string_view field) {
   return weights;
 }
 
+void write_front(Writer& out, ha::Front front) { out.put(static_cast<std::uint8_t>(front)); }
+
+ha::Front read_front(Reader& in, std::string_view field) {
+  constexpr auto kWorst = static_cast<std::uint8_t>(ha::Front::no_carrier);
+  return static_cast<ha::Front>(in.get_at_most<std::uint8_t>(field, kWorst));
+}
+
 void write_flag(Writer& out, bool flag) { out.put(static_cast<std::uint8_t>(flag ? 1 : 0)); }
 
 bool read_flag(Reader& in, std::string_view field) { return in.get_at_most<std::uint8_t>(field, 1) != 0; }

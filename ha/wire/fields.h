@@ -28,6 +28,10 @@ ha::BucketSet read_buckets(Reader& in, std::string_view field);
 void write_weights(Writer& out, const std::vector<std::uint16_t>& weights);
 std::vector<std::uint16_t> read_weights(Reader& in, std::string_view field);
 
+// One byte.
+void write_front(Writer& out, ha::Front front);
+ha::Front read_front(Reader& in, std::string_view field);
+
 // One byte, 0 or 1.
 void write_flag(Writer& out, bool flag);  // tidy: allow bool-parameter: the flag is the value that is written
 bool read_flag(Reader& in, std::string_view field);

@@ -9,13 +9,15 @@ from .process import name_of
 from .shell import LabError, in_netns, ip_batch, run
 
 SILENT_DROP = "1,6 0 0 2"   # classic BPF: return 2 = TC_ACT_SHOT
+# Heartbeats first: a node that lost its front a moment before its heartbeats would still hand its share over.
+AT_ONCE = ("heart0", "heart1", "front")
 DIRECTIONS = ("in", "out", "both", "silent")
 
 
 def crash(state, node):
     """The node's links are gone at once, then everything in it is killed: nothing is said to anybody."""
     nodes.init_of(state, node)
-    ip_batch([f"link set {topology.port(node, net)} down" for net in topology.NETS], netns=state.plan.netns("switch"))
+    ip_batch([f"link set {topology.port(node, net)} down" for net in AT_ONCE], netns=state.plan.netns("switch"))
     nodes.kill(state, node)
     state.cuts.pop(node, None)
     nodes.kill_strays(state.plan, node)
@@ -54,7 +56,7 @@ def cut(state, node, nets=topology.NETS, direction="both"):
     """both: the cable is pulled (no carrier). silent: nothing passes, but the link stays up. in, out: one way,
     silently."""
     nodes.init_of(state, node)
-    ports = {net: topology.port(node, net) for net in nets}
+    ports = {net: topology.port(node, net) for net in AT_ONCE if net in nets}
     if direction == "both":
         ip_batch([f"link set {port} down" for port in ports.values()], netns=state.plan.netns("switch"))
     else:

@@ -3,11 +3,16 @@
 
 #include "base/clock.h"
 #include "netfilter/net/flows.h"
+#include "netfilter/net/gateway.h"
+#include "netfilter/net/link_watch.h"
 #include "netfilter/net/multicast.h"
+#include "netfilter/net/tickle.h"
 #include "netfilter/net/vip_address.h"
 #include "tests/bpf/fixture.h"
 #include "tests/bpf/network.h"
 #include "tests/bpf/raw_client.h"
+
+#include <poll.h>
 
 #include <algorithm>
 
@@ -39,6 +44,141 @@ TEST(LinkTest, an_interface_is_found_with_its_state_and_a_missing_one_is_an_erro
   const auto missing = netfilter::find_link("rlsnf-z");
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().what.find("rlsnf-z"), std::string::npos);
+}
+
+// Waits for news of the descriptor, at most a second.
+bool has_news(int fd) {
+  pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+  return poll(&wanted, 1, 1000) == 1;
+}
+
+TEST(LinkWatchTest, tells_at_once_what_becomes_of_the_interface) {
+  const NetworkNamespace space;
+  space.shell("ip link add rlsnf-x type veth peer name rlsnf-y && ip link set rlsnf-x up && ip link set rlsnf-y up");
+  space.wait_until("ip link show rlsnf-x | grep -q LOWER_UP");
+  const Within within(space);
+  auto watch = netfilter::LinkWatch::open("rlsnf-x");
+  ASSERT_TRUE(watch) << watch.error().to_string();
+  EXPECT_EQ(watch->link().state, netfilter::LinkState::up);
+  const auto after = [&](const char* command, netfilter::LinkState expected) {
+    space.shell(command);
+    const auto begin = boot_now();
+    while (watch->read().state != expected && boot_now() - begin < 2s) has_news(watch->fd());
+    EXPECT_EQ(watch->link().state, expected) << command;
+    return boot_now() - begin;
+  };
+  EXPECT_LT(after("ip link set rlsnf-y down", netfilter::LinkState::no_carrier), 200ms);
+  after("ip link set rlsnf-y up", netfilter::LinkState::up);
+  EXPECT_LT(after("ip link set rlsnf-x down", netfilter::LinkState::down), 200ms);
+  after("ip link set rlsnf-x up", netfilter::LinkState::up);
+  EXPECT_LT(after("ip link del rlsnf-x", netfilter::LinkState::down), 200ms);
+  EXPECT_FALSE(netfilter::LinkWatch::open("rlsnf-x"));
+}
+
+TEST(GatewayRouteTest, the_next_hops_of_the_default_routes_through_the_interface_are_found) {
+  const NetworkNamespace space;
+  space.shell(
+      "ip link add rlsnf-x type veth peer name rlsnf-y && ip link set rlsnf-x up && ip link set rlsnf-y up"
+      " && ip addr add 198.51.100.11/24 dev rlsnf-x && ip addr add 192.0.2.1/24 dev rlsnf-y"
+      " && ip addr add 2001:db8:1::b/64 dev rlsnf-x nodad");
+  const Within within(space);
+  const IfIndex interface = netfilter::find_link("rlsnf-x")->index;
+  const auto gateways = [&](IpFamily family) { return netfilter::default_gateways(interface, family).value(); };
+  const auto addresses = [](std::initializer_list<const char*> texts) {
+    std::vector<IpAddress> result;
+    for (const char* text : texts) result.push_back(IpAddress::parse(text).value());
+    return result;
+  };
+  EXPECT_TRUE(gateways(IpFamily::v4).empty());
+  space.shell(
+      "ip route add default via 192.0.2.9 dev rlsnf-y metric 5 && ip route add default via 198.51.100.1 dev rlsnf-x"
+      " && ip route add 203.0.113.0/24 via 198.51.100.7 && ip -6 route add default via 2001:db8:1::1 dev rlsnf-x");
+  EXPECT_EQ(gateways(IpFamily::v4), addresses({"198.51.100.1"}));
+  EXPECT_EQ(gateways(IpFamily::v6), addresses({"2001:db8:1::1"}));
+  space.shell(
+      "ip route replace default nexthop via 198.51.100.1 dev rlsnf-x nexthop via 192.0.2.9 dev rlsnf-y"
+      " nexthop via 198.51.100.2 dev rlsnf-x");
+  EXPECT_EQ(gateways(IpFamily::v4), addresses({"198.51.100.1", "198.51.100.2"}));
+}
+
+class GatewayProbeTest : public testing::TestWithParam<IpFamily> {
+ protected:
+  GatewayProbeTest() {
+    near_.shell("ip link add rlsnf-x type veth peer name rlsnf-y netns " + far_.path());
+    near_.shell("ip link set rlsnf-x up && ip addr add 198.51.100.11/24 dev rlsnf-x");
+    near_.shell("ip addr add 2001:db8:1::b/64 dev rlsnf-x nodad");
+    far_.shell("ip link set rlsnf-y up && ip addr add 198.51.100.1/24 dev rlsnf-y");
+    far_.shell("ip addr add 2001:db8:1::1/64 dev rlsnf-y nodad");
+    near_.wait_until("ip link show rlsnf-x | grep -q LOWER_UP");
+    near_.wait_until("ping -c1 -W1 198.51.100.1 > /dev/null && ping -c1 -W1 2001:db8:1::1 > /dev/null");
+  }
+  // Whether the question is answered within a second.
+  static bool is_answered(netfilter::GatewayProbe& probe) {
+    probe.ask();
+    const auto begin = boot_now();
+    while (boot_now() - begin < 1s) {
+      if (has_news(probe.fd()) && probe.has_answered()) return true;
+    }
+    return false;
+  }
+  NetworkNamespace near_;
+  NetworkNamespace far_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Family, GatewayProbeTest, testing::Values(IpFamily::v4, IpFamily::v6),
+                         [](const auto& family) { return family.param == IpFamily::v4 ? "ipv4" : "ipv6"; });
+
+TEST_P(GatewayProbeTest, a_gateway_answers_until_it_is_gone_and_again_when_another_machine_has_its_address) {
+  const Within within(near_);
+  const netfilter::Link link = netfilter::find_link("rlsnf-x").value();
+  const bool is_v4 = GetParam() == IpFamily::v4;
+  auto probe =
+      netfilter::GatewayProbe::open({.interface = link.index,
+                                     .mac = link.mac,
+                                     .own = IpAddress::parse(is_v4 ? "198.51.100.11" : "2001:db8:1::b").value(),
+                                     .gateway = IpAddress::parse(is_v4 ? "198.51.100.1" : "2001:db8:1::1").value()});
+  ASSERT_TRUE(probe) << probe.error().to_string();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_answered(*probe));
+  far_.shell("ip addr del 198.51.100.1/24 dev rlsnf-y && ip addr del 2001:db8:1::1/64 dev rlsnf-y");
+  EXPECT_FALSE(is_answered(*probe));
+  far_.shell("ip link set rlsnf-y down && ip link set rlsnf-y address 02:00:00:00:00:77 up");
+  far_.shell("ip addr add 198.51.100.1/24 dev rlsnf-y && ip addr add 2001:db8:1::1/64 dev rlsnf-y nodad");
+  near_.shell("ip neigh flush dev rlsnf-x");
+  near_.wait_until("ip link show rlsnf-x | grep -q LOWER_UP");
+  EXPECT_TRUE(is_answered(*probe) || is_answered(*probe));
+}
+
+// The client's node is gone without a word; the one that serves now tells it.
+TEST(TickleTest, a_client_that_only_listens_is_reset_and_one_that_is_known_here_is_not) {
+  Segment segment;
+  segment.open(segment.a, AttachChoice::automatic);
+  segment.open(segment.b, AttachChoice::automatic);
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+    Segment::set_all(segment.b, BucketState::foreign);
+    Segment::set_all(segment.a, BucketState::serve);
+    const IpAddress from = Segment::client_address(family, 3);
+    const IpAddress& vip = family == IpFamily::v4 ? kVip4 : kVip6;
+    Connection connection(segment.client, from, vip);
+    ASSERT_EQ(connection.answered_by(3s), 'a');
+    std::vector<netfilter::TickleTarget> targets;
+    {
+      const Within within(segment.a.space);
+      const auto flows = FlowInspector::open()->list(kVips);
+      ASSERT_TRUE(flows);
+      for (const netfilter::Flow& flow : *flows) {
+        if (flow.client == from)
+          targets.push_back({.vip = vip, .vip_port = flow.vip_port, .client = from, .client_port = flow.client_port});
+      }
+      ASSERT_EQ(targets.size(), 1U);
+      EXPECT_EQ(netfilter::TickleSender::open()->send(targets), 1U);
+    }
+    EXPECT_TRUE(connection.echoes()) << "its own node tickles it: nothing happens";
+    Segment::set_all(segment.a, BucketState::foreign);
+    Segment::set_all(segment.b, BucketState::serve);
+    const Within within(segment.b.space);
+    EXPECT_EQ(netfilter::TickleSender::open()->send(targets), 1U);
+    EXPECT_TRUE(connection.was_reset());
+  }
 }
 
 TEST(VipAddressTest, adding_and_removing_twice_is_fine_and_a_failed_detection_is_put_right) {

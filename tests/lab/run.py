@@ -15,6 +15,7 @@ from relaislab import require
 from relaislab.shell import LabError
 
 import scenario_bad_input
+import scenario_front
 import scenario_lab
 import scenario_moves
 import scenario_peers
@@ -25,8 +26,8 @@ import scenario_torture
 
 SKIPPED = 77
 # In this order they need few new labs.
-MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_safety, scenario_bad_input, scenario_quiet,
-           scenario_torture, scenario_peers)
+MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_front, scenario_safety, scenario_bad_input,
+           scenario_quiet, scenario_torture, scenario_peers)
 
 
 def scenarios():

@@ -24,7 +24,8 @@ class Mixer {
 };
 
 void add_record(Mixer& mixer, const ha::NodeRecord& record) {
-  mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U));
+  mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U) + (record.front_lost ? 4U : 0U));
+  mixer.add(static_cast<std::uint64_t>(record.front));
   for (const std::uint16_t weight : record.weights) mixer.add(weight);
   mixer.add(record.incarnation);
   mixer.add(record.config_hash);

@@ -97,6 +97,11 @@ std::string describe(const ha::Body& body) {
             return "weight " + name(order.node) + " VIP " + number(order.vip.value()) + " = " + number(order.weight);
           },
           [](const ha::Claimed& claimed) { return "claimed " + number(claimed.move.value()); },
+          [](const ha::FrontHealth& health) { return "front " + std::string(to_string(health.front)); },
+          [](const ha::Clients& clients) {
+            return "clients " + number(clients.sequence) + " +" + number(clients.added.size()) + " -" +
+                   number(clients.removed.size());
+          },
       },
       body);
 }
@@ -116,6 +121,7 @@ std::string describe(const ha::Event& event) {
             return "order: " + std::visit([](const auto& order) { return describe(ha::Body(order)); }, ordered.order);
           },
           [](const ha::StopRequested&) { return std::string("stop requested"); },
+          [](const ha::FrontObserved& observed) { return "front " + std::string(to_string(observed.front)); },
       },
       event);
 }
@@ -140,6 +146,10 @@ std::string describe(const ha::Action& action) {
                         [](const ha::DestroyFlows& flows) {
                           return "reset connections of VIP " + number(flows.vip.value()) + ", buckets " +
                                  number(flows.buckets.count());
+                        },
+                        [](const ha::Tickle& tickle) {
+                          return "tickle clients of " + name(tickle.of) + ", VIP " + number(tickle.vip.value()) +
+                                 ", buckets " + number(tickle.buckets.count());
                         },
                         [](const ha::SaveCluster&) { return std::string("save"); },
                         [](const ha::Report& report) { return "report " + report.kind + " " + name(report.node); },

@@ -59,6 +59,7 @@ void World::begin(const Fault& fault) {
       if (own.daemon && !own.frozen) step(own, ha::StopRequested{});
       return;
     case FaultKind::drain: return order_drained(id, true);
+    case FaultKind::front_lost: return set_front(id, static_cast<ha::Front>(fault.amount));
     case FaultKind::weight:
       for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
         order(id, {ha::SetWeight{.node = id,
@@ -92,6 +93,7 @@ void World::end(const Fault& fault) {
     case FaultKind::slow_daemon: own.lag = Duration{}; return;
     case FaultKind::slow_ring: return ring_.set_ring_delay(Duration{});
     case FaultKind::drain: return order_drained(id, false);
+    case FaultKind::front_lost: return set_front(id, ha::Front::well);
     case FaultKind::weight: return;
   }
 }
@@ -107,6 +109,7 @@ void World::mend_everything() {
     ring_.set_node_delay(own.id, Duration{});
     ring_.thaw(own.id);
     thaw_daemon(own.id);
+    set_front(own.id, ha::Front::well);
     if (!own.up) boot(own.id);
     if (!own.daemon) start_daemon_when_ready(own.id, own.process);
   }
@@ -121,7 +124,14 @@ void World::thaw_daemon(NodeId id) {
   // Whichever the event loop sees first: the timer or the ring.
   if (prng_.chance(500)) step(own, ha::Tick{});
   work_off(id);
+  set_front(id, own.front);
   if (own.daemon) arm_timer(own);
+}
+
+void World::set_front(NodeId id, ha::Front front) {
+  SimNode& own = node(id);
+  own.front = front;
+  if (own.daemon && !own.frozen) step(own, ha::FrontObserved{front});
 }
 
 void World::order(NodeId at, ha::Ordered ordered) {

@@ -70,6 +70,7 @@ struct SimNode {
   Duration armed_for{};  // true time of the next tick; zero: none
   Duration lag{};        // relaisd gets the processor so late
   std::map<std::uint64_t, HeldOpener> held;
+  ha::Front front = ha::Front::well;        // as its relaisd finds it
   std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
   bool stopped = false;                     // by order
 

@@ -15,8 +15,9 @@ constexpr std::array kAllKinds{FaultKind::node_crash,    FaultKind::daemon_crash
                                FaultKind::daemon_freeze, FaultKind::corosync_crash, FaultKind::corosync_freeze,
                                FaultKind::cut,           FaultKind::cut_one_way,    FaultKind::ring_stumbles,
                                FaultKind::slow_node,     FaultKind::slow_daemon,    FaultKind::slow_ring,
-                               FaultKind::stop,          FaultKind::drain,          FaultKind::weight};
-constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight};
+                               FaultKind::stop,          FaultKind::drain,          FaultKind::weight,
+                               FaultKind::front_lost};
+constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight, FaultKind::front_lost};
 
 template <std::size_t N>
 FaultKind pick(Prng& prng, const std::array<FaultKind, N>& kinds) {
@@ -84,6 +85,7 @@ std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
     case FaultKind::slow_daemon: return static_cast<std::uint32_t>(prng.between(1000, 100000));
     case FaultKind::slow_ring: return static_cast<std::uint32_t>(prng.between(1000, 40000));
     case FaultKind::weight: return static_cast<std::uint32_t>(prng.below(5));
+    case FaultKind::front_lost: return static_cast<std::uint32_t>(prng.between(1, 3));
     case FaultKind::daemon_crash_inside: return static_cast<std::uint32_t>(prng.below(4));
     case FaultKind::node_crash:
     case FaultKind::daemon_crash:
@@ -187,6 +189,7 @@ std::string_view to_string(FaultKind kind) {
     case FaultKind::stop: return "orderly stop";
     case FaultKind::drain: return "drain";
     case FaultKind::weight: return "weight";
+    case FaultKind::front_lost: return "front lost";
   }
   return "?";
 }

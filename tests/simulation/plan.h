@@ -37,6 +37,7 @@ enum class FaultKind : std::uint8_t {
   slow_ring,            // every message takes `amount` us longer
   stop,                 // orderly stop of relaisd; started again after `lasts`
   drain,                // an operator's order at any node; taken back after `lasts`
+  front_lost,           // its front is dead for its clients: `amount` is the ha::Front that it finds
   weight,               // an operator's order: weight `amount` for all VIPs
 };
 

@@ -162,7 +162,8 @@ void World::start_daemon(NodeId id) {
   }
   ring_.connect(id, own.process);
   arm_timer(own);
-  count_flows(id, own.process);
+  if (own.front != ha::Front::well) step(own, ha::FrontObserved{own.front});
+  if (own.daemon) count_flows(id, own.process);
 }
 
 // The process is gone; the kernel goes on with what it was told.
@@ -269,6 +270,10 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  [&](const ha::ForgetOpeners&) { plane.openers_since = node.clock.local(now()); },
                  [&](const ha::DecideHeld& decide) { decide_held(node, decide); },
                  [&](const ha::DestroyFlows& flows) { destroy_flows(node, flows); },
+                 [&](const ha::Tickle& tickle) {
+                   const BucketMask outside = tickle.buckets & ~plane.serving[tickle.vip.value()];
+                   if (outside.any()) checks_.fail("a tickle for buckets that are not served: nobody would be reset");
+                 },
                  [&](const ha::SaveCluster&) { node.saved = node.daemon->cluster; },
                  [&](const ha::Report&) {},
                  [&](const ha::Receipt&) {},

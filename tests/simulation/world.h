@@ -94,6 +94,7 @@ class World {
   void end(const Fault& fault);
   void mend_everything();
   void thaw_daemon(NodeId id);
+  void set_front(NodeId id, ha::Front front);
   void order(NodeId at, ha::Ordered ordered);
   void order_drained(NodeId id, bool drained);  // tidy: allow bool-parameter: a value of the world, not a choice
   void lose_corosync(NodeId id);

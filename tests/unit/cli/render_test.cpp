@@ -80,6 +80,19 @@ TEST(Status, says_why_shares_do_not_follow_the_weights) {
   EXPECT_TRUE(says("retiring, drained"));
 }
 
+TEST(Status, says_what_is_wrong_with_a_front) {
+  control::Status status = calm_cluster();
+  const auto says = [&](const char* text) { return render_status(status, kPlain).find(text) != std::string::npos; };
+  status.nodes[1].front = "doubtful";
+  EXPECT_EQ(node_state(status.nodes[1]), "member");
+  status.nodes[1].front = "no gateway";
+  EXPECT_EQ(node_state(status.nodes[1]), "no gateway") << "nobody sees one: it serves as the others do";
+  status.nodes[1].front_lost = true;
+  EXPECT_TRUE(says("front lost: no gateway"));
+  status.nodes[1].drained = true;
+  EXPECT_TRUE(says("front lost: no gateway, drained"));
+}
+
 TEST(Who, names_owner_standby_and_reason) {
   const control::Who who{.address = "203.0.113.7",
                          .bucket = 137,

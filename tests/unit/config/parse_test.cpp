@@ -73,6 +73,8 @@ TEST(Configuration, the_smallest_one_gets_all_defaults) {
   EXPECT_EQ(cluster.two_node, TwoNode::none);
   ASSERT_EQ(cluster.nodes.size(), 2U);
   EXPECT_EQ(cluster.nodes[0].xdp, XdpMode::automatic);
+  EXPECT_EQ(cluster.nodes[0].gateway, Gateway{});
+  EXPECT_EQ(cluster.timing.gateway_interval, std::chrono::milliseconds(250));
   EXPECT_EQ(cluster.vips.at(0).weights.at(NodeId(1)), 1);
 }
 

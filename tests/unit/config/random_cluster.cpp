@@ -40,6 +40,17 @@ std::vector<NodeId> random_ids(Prng& prng) {
   return {ids.begin(), ids.end()};
 }
 
+Gateway random_gateway(Prng& prng, const Node& node) {
+  Gateway gateway{.mode = static_cast<GatewayMode>(prng.below(3)), .addresses = {}};
+  if (gateway.mode != GatewayMode::listed) return gateway;
+  for (std::uint64_t i = 1 + prng.below(kMaxGateways); i > 0; --i) {
+    const bool is_v6 = node.address6 && prng.chance(500);
+    gateway.addresses.push_back(is_v6 ? v6(prng, 5, static_cast<std::uint32_t>(i))
+                                      : v4(105, static_cast<std::uint32_t>(i)));
+  }
+  return gateway;
+}
+
 std::vector<Node> random_nodes(Prng& prng) {
   const std::uint64_t links = 1 + prng.below(2);
   const bool link0_is_v6 = prng.chance(300);
@@ -54,6 +65,7 @@ std::vector<Node> random_nodes(Prng& prng) {
     if (links == 2) node.links.push_back(v4(102, id.value()));
     node.interface = "eth" + std::to_string(prng.below(10));
     node.xdp = static_cast<XdpMode>(prng.below(4));
+    node.gateway = random_gateway(prng, node);
     nodes.push_back(node);
   }
   return nodes;
@@ -85,6 +97,7 @@ Cluster random_cluster(Prng& prng) {
   cluster.timing.preset = static_cast<TimingPreset>(prng.below(3));
   cluster.timing.grace = std::chrono::seconds(1 + prng.below(600));
   cluster.timing.drain_limit = std::chrono::seconds(prng.below(7 * 86400 + 1));
+  cluster.timing.gateway_interval = std::chrono::milliseconds(prng.between(100, 2000));
   cluster.nodes = random_nodes(prng);
   if (cluster.nodes.size() == 2 && prng.chance(500)) cluster.two_node = TwoNode::lowest;
   for (std::uint64_t i = 1 + prng.below(kMaxVips); i > 0; --i) {

@@ -26,6 +26,12 @@ MetricsInput sample() {
   input.heartbeats_delivered = 33;
   input.ring_messages = 40;
   input.undecodable_messages = 1;
+  input.front_lost = Answer::yes;
+  input.clients_tickled = 21;
+  input.clients_in_book = 22;
+  input.clients_dropped = 23;
+  input.client_list_gaps = 24;
+  input.clients_unlisted = 25;
   input.nodes_with_other_configuration = 1;
   input.events_by_severity = {{"info", 7}, {"warning", 3}};
   input.corosync_restarts = 2;
@@ -57,6 +63,12 @@ TEST(Metrics, every_number_of_the_input_is_in_the_text) {
       {R"(relais_verdicts_total{verdict="drop_foreign"})", "9007199254740992"},
       {R"(relais_moves_total{cause="node died"})", "2"},
       {"relais_last_takeover_seconds", "0.0015"},
+      {"relais_front_lost", "1"},
+      {"relais_tickled_clients_total", "21"},
+      {"relais_client_book_size", "22"},
+      {"relais_client_book_dropped_total", "23"},
+      {"relais_client_list_gaps_total", "24"},
+      {"relais_clients_unlisted", "25"},
       {"relais_heartbeats_sent_total", "11"},
       {"relais_heartbeats_delivered_total", "33"},
       {"relais_ring_messages_total", "40"},
@@ -95,7 +107,7 @@ TEST(Metrics, every_family_has_help_and_type_and_counters_end_in_total) {
     }
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(helped.size(), 18U);
+  EXPECT_EQ(helped.size(), 24U);
 }
 
 TEST(Metrics, a_node_that_knows_nothing_yet_is_no_member_and_has_no_lease) {

@@ -13,6 +13,8 @@ inline NodeStatus sample_node() {
           .member = true,
           .drained = true,
           .grace = true,
+          .front = "no carrier",
+          .front_lost = true,
           .config_differs = true,
           .connections = 4'000'000'000,
           .heard_ms_ago = 17};

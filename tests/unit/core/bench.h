@@ -64,6 +64,7 @@ class Bench {
     at(node).openers = std::move(openers);
     at(node).listing = listing;
   }
+  void set_front(std::uint32_t node, Front front) { give(node, FrontObserved{front}); }
   void count_flows(std::uint32_t node) { give(node, FlowsCounted{at(node).flows}); }
 
   // Starts all nodes, gives them one view and lets them form a cluster and settle.

@@ -99,6 +99,8 @@ const std::map<std::string, Command>& commands() {
          const auto weight = static_cast<std::uint16_t>(of.at(2));
          order(on.bench, of.at(0), SetWeight{.node = NodeId(of.at(1)), .vip = VipId(0), .weight = weight});
        }},
+      // NODE FRONT: 0 well, 1 doubtful, 2 no gateway, 3 no carrier
+      {"front", [](Scenario& on, const Numbers& of) { on.bench.set_front(of.at(0), static_cast<Front>(of.at(1))); }},
       {"stop", [](Scenario& on, const Numbers& of) { on.bench.give(of.at(0), StopRequested{}); }},
       // NODES …
       {"shares", show_shares},

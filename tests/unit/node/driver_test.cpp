@@ -27,6 +27,7 @@ class Recorder : public Effects {
   void apply(const ha::LeaveOpeners&) override { said.emplace_back("leave openers"); }
   void forget_openers() override { said.emplace_back("forget openers"); }
   void decide(const ha::DecideHeld&) override { said.emplace_back("decide held"); }
+  void tickle(const ha::Tickle&) override {}
   void destroy(const ha::DestroyFlows&) override { said.emplace_back("destroy"); }
   void save(const ha::Cluster&) override { said.emplace_back("save"); }
   void record(const ha::Report& report) override { said.push_back(report.kind); }

@@ -52,6 +52,19 @@ TEST(View, shares_count_buckets_and_leftovers) {
   EXPECT_EQ(status.vips[0].buckets[3].leftovers, std::vector<std::uint32_t>{1});
 }
 
+TEST(View, the_own_front_is_shown_as_it_is_seen_and_others_as_they_said) {
+  ha::State state = member_state();
+  state.front = ha::Front::no_carrier;
+  state.cluster.nodes[NodeId(1)].front = ha::Front::well;
+  state.cluster.nodes[NodeId(2)].front = ha::Front::no_gateway;
+  state.cluster.nodes[NodeId(2)].front_lost = true;
+  const control::Status status = make_status(state, two_nodes(), {}, kNow);
+  EXPECT_EQ(status.nodes[0].front, "no carrier");
+  EXPECT_FALSE(status.nodes[0].front_lost);
+  EXPECT_EQ(status.nodes[1].front, "no gateway");
+  EXPECT_TRUE(status.nodes[1].front_lost);
+}
+
 TEST(View, a_lease_that_is_over_has_nothing_left) {
   ha::State state = member_state();
   state.lease_until = kNow - 1ms;

@@ -181,10 +181,31 @@ TEST(Codec, keys_of_a_map_that_come_twice_are_an_error) {
   cluster.nodes = {{NodeId(1), {}}, {NodeId(2), {}}};
   Bytes bytes = encode_message(
       {.view = {}, .body = ha::Snapshot{.for_node = {}, .incarnation = 0, .forming = {}, .cluster = cluster}});
-  const std::size_t second_id_at = kHeaderBytes + 25 + 18 + 2 + 33 + 2;
+  const std::size_t second_id_at = kHeaderBytes + 25 + 18 + 2 + 35 + 2;
   ASSERT_EQ(bytes[second_id_at], 2);
   bytes[second_id_at] = 1;
   EXPECT_EQ(decode_message(bytes).error().what, "message of type 3: cluster.nodes: come out of order");
+}
+
+ha::Client any_client() { return {.vip = VipId(1), .vip_port = 993, .port = 4000, .address = IpAddress::v6({})}; }
+
+TEST(Codec, a_client_takes_no_more_bytes_than_announced_and_its_family_is_known) {
+  const auto length_of = [](const ha::Clients& clients) {
+    return encode_message({.view = {}, .body = clients}).size() - kHeaderBytes;
+  };
+  EXPECT_EQ(length_of({.added = {any_client()}}) - length_of({}), kMaxClientBytes);
+  Bytes bytes = encode_message({.view = {}, .body = ha::Clients{.added = {any_client()}}});
+  bytes[kHeaderBytes + 4 + 2 + 2 + 1] = 5;
+  EXPECT_EQ(decode_message(bytes).error().what, "message of type 15: client.family: is none of 4 and 6");
+}
+
+TEST(Codec, more_clients_than_a_message_may_have_are_an_error) {
+  const ha::Clients most{.added = std::vector<ha::Client>(kMaxClients / 2, any_client()),
+                         .removed = std::vector<ha::Client>(kMaxClients / 2, any_client())};
+  Bytes bytes = encode_message({.view = {}, .body = most});
+  EXPECT_EQ(decoded_message(bytes).body, ha::Body(most));
+  bytes[kHeaderBytes + 4 + 2 + 1] = 0xff;  // the high byte of how many were added
+  EXPECT_EQ(decode_message(bytes).error().what, "message of type 15: clients.added: is 65280, more than 2048");
 }
 
 ha::Cluster largest_cluster() {

@@ -88,6 +88,15 @@ const ha::Body kBodies[] = {
     ha::SetWeight{.node = NodeId(5), .vip = VipId(15), .weight = 0x0102},
     ha::Claimed{.move = Epoch(7), .detect_us = -2, .takeover_us = 3},
     ha::Retiring{},
+    ha::FrontHealth{.front = ha::Front::no_carrier},
+    ha::Clients{
+        .sequence = 5,
+        .begins = true,
+        .complete = false,
+        .added =
+            {{.vip = VipId(1), .vip_port = 993, .port = 40000, .address = IpAddress::parse("203.0.113.7").value()}},
+        .removed =
+            {{.vip = VipId(2), .vip_port = 25, .port = 40001, .address = IpAddress::parse("2001:db8:2::7").value()}}},
 };
 
 // One line per message: its type, then header (magic, version and type, reserved, view, body length) and body in hex.

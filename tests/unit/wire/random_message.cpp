@@ -1,6 +1,7 @@
 // Random values within the core's bounds: see random_message.h.
 #include "tests/unit/wire/random_message.h"
 
+#include <array>
 #include <utility>
 
 namespace relais::wire {
@@ -36,10 +37,14 @@ std::vector<std::uint16_t> any_weights(Prng& random) {
   return weights;
 }
 
+ha::Front any_front(Prng& random) { return static_cast<ha::Front>(random.below(4)); }
+
 ha::NodeRecord any_record(Prng& random) {
   return {.drained = random.chance(500),
           .grace = random.chance(500),
           .retiring = random.chance(500),
+          .front = any_front(random),
+          .front_lost = random.chance(500),
           .weights = any_weights(random),
           .incarnation = random.next(),
           .config_hash = random.next(),
@@ -50,7 +55,7 @@ ha::NodeRecord any_record(Prng& random) {
 ha::Move any_move(Prng& random) {
   return {.from = any_node_or_none(random),
           .to = any_node_or_none(random),
-          .cause = static_cast<ha::Cause>(random.below(9)),
+          .cause = static_cast<ha::Cause>(random.below(11)),
           .phase = static_cast<ha::MovePhase>(random.below(3)),
           .buckets = any<std::uint16_t>(random),
           .flows_kept = any<std::uint32_t>(random),
@@ -74,6 +79,7 @@ void fill(Prng& random, ha::Hello& body) {
   body.epoch = any_epoch(random);
   body.weights = any_weights(random);
   body.version = std::string(random.below(65), 'v');
+  body.front = any_front(random);
   for (std::uint64_t i = random.below(kMaxVips + 1); i > 0; --i) body.leftovers.push_back(any_buckets(random));
 }
 
@@ -118,6 +124,32 @@ void fill(Prng& random, ha::Claimed& body) {
   body = {.move = any_epoch(random), .detect_us = any<std::int64_t>(random), .takeover_us = any<std::int64_t>(random)};
 }
 
+void fill(Prng& random, ha::FrontHealth& body) { body.front = any_front(random); }
+
+IpAddress any_address(Prng& random) {
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::uint8_t& byte : bytes) byte = any<std::uint8_t>(random);
+  if (random.chance(500)) return IpAddress::v6(bytes);
+  return IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
+}
+
+std::vector<ha::Client> any_clients(Prng& random) {
+  std::vector<ha::Client> clients(random.below(20));
+  for (ha::Client& client : clients) {
+    client = {.vip = any_vip(random),
+              .vip_port = any<std::uint16_t>(random),
+              .port = any<std::uint16_t>(random),
+              .address = any_address(random)};
+  }
+  return clients;
+}
+
+void fill(Prng& random, ha::Clients& body) {
+  body = {.sequence = any<std::uint32_t>(random), .begins = random.chance(500), .complete = random.chance(500)};
+  body.added = any_clients(random);
+  body.removed = any_clients(random);
+}
+
 template <std::size_t Index = 0>
 ha::Body any_body(Prng& random, std::size_t index) {
   if constexpr (Index < kMessageTypes) {
@@ -137,7 +169,7 @@ ha::Cluster random_cluster(Prng& random) {
   ha::Cluster cluster;
   cluster.epoch = any_epoch(random);
   cluster.members = NodeSet(random.next());
-  cluster.cause = static_cast<ha::Cause>(random.below(9));
+  cluster.cause = static_cast<ha::Cause>(random.below(11));
   for (std::uint64_t i = random.below(20); i > 0; --i) cluster.nodes[any_node(random)] = any_record(random);
   cluster.vips.resize(random.below(4));
   for (ha::BucketTable& table : cluster.vips) {
