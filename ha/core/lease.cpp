@@ -63,6 +63,13 @@ std::vector<BucketSet> own_buckets(const State& state) {
   return buckets;
 }
 
+// Nobody in the other half acknowledges here, so what proves a lease is only that it has never ended since the arbiter
+// gave its vote: an old heartbeat that comes back after a pause says nothing.
+bool is_half_by_arbiter(const State& state) {
+  return state.settings.split == SplitRule::arbiter &&
+         2 * state.cluster.members.size() <= state.settings.weights.size();
+}
+
 Heartbeat make_heartbeat(const State& state) {
   Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
   for (const auto& vip : state.flows) {
@@ -170,8 +177,13 @@ void Machine::renew_lease() {
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
 }
 
-void Machine::tell_if_lease_ran_out() {
+void Machine::notice_lease_ran_out() {
   if (!is_member() || state.lease_until == Instant{} || now < state.lease_until || state.lease_ran_out) return;
+  if (is_half_by_arbiter(state)) {
+    report(Severity::warning, "lease-ran-out", self(),
+           "this half stood still, and the arbiter may have let the other go on: asking for the state");
+    return become_joining();
+  }
   state.lease_ran_out = true;
   report(Severity::warning, "lease-ran-out", self(),
          "too few nodes acknowledge the heartbeats, or this machine stood still: answering nobody until they do");
@@ -225,8 +237,9 @@ void Machine::fence(NodeId node) {
 
 void Machine::fence_all_outside() {
   const Timing& timing = state.settings.timing;
+  const Instant until = now + with_drift(timing.lease + timing.arbiter_lag) + timing.guard;
   const auto fence_outsider = [&](NodeId node) {
-    if (!cluster().members.contains(node)) state.fence_until[node] = now + with_drift(timing.lease) + timing.guard;
+    if (!cluster().members.contains(node)) state.fence_until[node] = until;
   };
   for (const auto& [node, weights] : state.settings.weights) fence_outsider(node);
   for (const auto& [node, record] : cluster().nodes) fence_outsider(node);

@@ -81,7 +81,7 @@ struct Machine {
   void renew_lease();
   void discount_unacknowledged(NodeId node);
   void revoke_lease();
-  void tell_if_lease_ran_out();
+  void notice_lease_ran_out();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
   void fence(NodeId node);   // it left: when its lease is surely over

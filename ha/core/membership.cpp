@@ -28,12 +28,24 @@ bool grants_grace(Cause cause) {
 // Whether all other configured nodes together could have been a quorate ring without those who came into this view
 // together. (Nothing need show it: a frozen Corosync goes from the old ring straight into the new one, and who was in
 // between may have no daemon any more, but a lease.) A half is enough with a tie-breaker, but only with the lowest node
-// in it.
+// in it; with an arbiter, either half is. Where both halves go on, nothing of the other's binds this one.
 bool others_could_be_quorate(const State& state, NodeSet continuing) {
-  const std::size_t all = std::max<std::size_t>(state.view.expected, state.settings.weights.size());
+  const SplitRule split = state.settings.split;
+  if (split == SplitRule::both) return false;
+  const std::size_t arbiter_votes = split == SplitRule::arbiter ? 1 : 0;
+  const std::size_t seen = state.view.expected - std::min<std::size_t>(state.view.expected, arbiter_votes);
+  const std::size_t all = std::max<std::size_t>(seen, state.settings.weights.size());
   const std::size_t others = all - std::min(all, continuing.size());
   const NodeId lowest = state.settings.weights.begin()->first;
-  return 2 * others > all || (2 * others == all && !continuing.contains(lowest));
+  const bool half_is_enough = split == SplitRule::arbiter || !continuing.contains(lowest);
+  return 2 * others > all || (2 * others == all && half_is_enough);
+}
+
+// A membership that has lost nobody and whose lease has never ended: whoever got the arbiter's vote meanwhile waits
+// longer than that lease before it claims.
+bool is_unbroken(const State& state, NodeSet continuing, Instant now) {
+  return state.settings.split == SplitRule::arbiter && (state.cluster.members - continuing).empty() &&
+         now < state.lease_until;
 }
 
 std::string_view removal_kind(Cause cause) {
@@ -112,8 +124,9 @@ void Machine::on_view(const ViewChanged& view) {
   }
   const NodeSet continuing = view.members - view.joined;
   const bool is_continuing = is_member() && continuing.contains(self());
-  if (is_continuing && (view.same_ring || !others_could_be_quorate(state, continuing)))
-    return continue_membership(continuing);
+  const bool is_proven =
+      view.same_ring || !others_could_be_quorate(state, continuing) || is_unbroken(state, continuing, now);
+  if (is_continuing && is_proven) return continue_membership(continuing);
   if (is_continuing) {
     report(Severity::warning, "lineage-lost", self(),
            "the others may have gone on without this node: asking for the state");

@@ -21,6 +21,13 @@
 
 namespace relais::ha {
 
+// Which half of an even cluster goes on when it is split in two (docs/decisions/0004-two-nodes.md).
+enum class SplitRule : std::uint8_t {
+  fixed,    // none, or the half with the lowest node: decided for ever, so the other half never goes on
+  arbiter,  // the half that has the arbiter's vote, which may change hands
+  both,     // both of two nodes
+};
+
 struct Settings {
   NodeId self;
   std::uint64_t incarnation = 0;  // random per start; the shell draws it
@@ -30,6 +37,7 @@ struct Settings {
   std::uint64_t common_hash = 0;
   std::string version;
   Timing timing;
+  SplitRule split = SplitRule::fixed;
   std::map<NodeId, std::vector<std::uint16_t>> weights;  // every configured node: its configured weight per VIP
   std::map<NodeId, std::string> names;                   // for reports only; without one it is "node 7"
   std::vector<std::string> vip_names;                    // the same

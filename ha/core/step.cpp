@@ -108,7 +108,7 @@ Step step(State state, const Event& event, Instant now) {
   Step result{.state = std::move(state), .actions = {}};
   Machine machine{.state = result.state, .actions = result.actions, .now = now};
   const Epoch epoch_before = result.state.cluster.epoch;
-  machine.tell_if_lease_ran_out();
+  machine.notice_lease_ran_out();
   std::visit(Overload{
                  [&](const ViewChanged& view) { machine.on_view(view); },
                  [&](const Delivered& delivered) { machine.on_delivered(delivered); },

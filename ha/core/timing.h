@@ -22,6 +22,7 @@ struct Timing {
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
   Duration drain_limit{};       // leftovers older than this are reset; zero: never
+  Duration arbiter_lag{};       // so long may a half believe in an arbiter's vote that the other has; zero: no arbiter
 
   bool operator==(const Timing&) const = default;
 };
@@ -47,6 +48,14 @@ constexpr Timing timing_for_token(Duration token) {
   timing.leftover_minimum = 3s;
   timing.drain_limit = std::chrono::hours(1);
   return timing;
+}
+
+// How long Corosync may count an arbiter's vote after it has last been renewed: relaisd sets this in corosync.conf. An
+// arbiter takes a node for gone one and a half heartbeats after the last at the earliest, so this much later, at most, the
+// vote that it gave away is over on the node that had it.
+constexpr Duration arbiter_vote_timeout(Duration arbiter_heartbeat) {
+  using namespace std::chrono_literals;
+  return std::max<Duration>(arbiter_heartbeat, 500ms);
 }
 
 }  // namespace relais::ha

@@ -48,6 +48,12 @@ std::string bucket_name(std::size_t vip, std::size_t bucket) {
   return "VIP " + std::to_string(vip) + " bucket " + std::to_string(bucket);
 }
 
+// Where both halves of a split go on, there are two memberships until they have met again, and the rules hold in each.
+bool share_membership(const SimNode& one, const SimNode& other) {
+  return one.daemon && other.daemon && one.daemon->cluster.members.contains(other.id) &&
+         other.daemon->cluster.members.contains(one.id);
+}
+
 std::size_t first_of(const BucketMask& mask) { return mask._Find_first(); }
 
 // Owners' counts against their exact shares, within one bucket.
@@ -146,6 +152,7 @@ void Checks::check_one_owner(std::span<const SimNode> nodes, const SimNode& chan
   if (!changed.has_lease(now)) return;
   for (const SimNode& other : nodes) {
     if (other.id == changed.id || !other.has_lease(now)) continue;
+    if (plan_.split == Split::both && !share_membership(changed, other)) continue;
     for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
       const BucketMask both = changed.data_plane.answering[vip] & other.data_plane.answering[vip];
       if (both.none()) continue;
@@ -167,6 +174,7 @@ void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
     if (!owed || holder.data_plane.connections.empty()) continue;
     for (const SimNode& other : nodes) {
       if (other.id == holder.id || !other.has_lease(now)) continue;
+      if (plan_.split == Split::both && !share_membership(holder, other)) continue;
       for (const auto& [id, connection] : holder.data_plane.connections) {
         if (!other.data_plane.serving[connection.vip][connection.bucket]) continue;
         fail("I5: " + name(other) + " serves " + bucket_name(connection.vip, connection.bucket) + " where " +

@@ -149,7 +149,7 @@ void World::order_drained(NodeId id, bool drained) {
 
 void World::lose_corosync(NodeId id) {
   SimNode& own = node(id);
-  forget_protection(plan_.tie_breaker ? everybody() : NodeSet(std::uint64_t{1} << id.value()));
+  forget_protection(plan_.split != Split::majority ? everybody() : NodeSet(std::uint64_t{1} << id.value()));
   ring_.crash(id);
   scheduler_.after(prng_.between(6, 16) * 1ms, [this, id, process = own.process] {
     SimNode& loser = node(id);

@@ -129,6 +129,14 @@ void draw_faults(Prng& prng, Plan& plan) {
   for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
 }
 
+// A generator of its own for the finer choice: the rest of the plan does not depend on it.
+Split draw_split(std::uint64_t seed, std::size_t size, Prng& prng) {
+  if (size % 2 != 0 || !prng.chance(500)) return Split::majority;
+  Prng finer(seed ^ 0x73706c6974ULL);
+  if (size == 2 && finer.chance(250)) return Split::both;
+  return finer.chance(600) ? Split::arbiter : Split::lowest;
+}
+
 std::size_t draw_size(Prng& prng, Kind kind) {
   if (kind == Kind::crash) return static_cast<std::size_t>(prng.between(3, 6));
   constexpr std::array<std::size_t, 12> sizes{2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8};
@@ -143,7 +151,8 @@ Plan draw_plan(std::uint64_t seed) {
   plan.kind = draw_kind(prng);
   plan.timing = draw_timing(prng, plan.kind);
   const std::size_t size = draw_size(prng, plan.kind);
-  plan.tie_breaker = size % 2 == 0 && prng.chance(500);
+  plan.split = draw_split(seed, size, prng);
+  if (plan.split == Split::arbiter) plan.timing.arbiter_lag = plan.timing.token * 2;
   plan.vips = prng.chance(250) ? 2 : 1;
   for (std::uint32_t id = 1; id <= size; ++id) plan.nodes.push_back(draw_node(prng, id, plan.vips));
   for (std::uint16_t& weight : plan.nodes[prng.below(size)].weights) weight = 1;
@@ -194,6 +203,16 @@ std::string_view to_string(FaultKind kind) {
   return "?";
 }
 
+std::string_view to_string(Split split) {
+  switch (split) {
+    case Split::majority: return "by majority";
+    case Split::lowest: return "lowest half goes on";
+    case Split::arbiter: return "arbiter";
+    case Split::both: return "both halves go on";
+  }
+  return "?";
+}
+
 std::string to_text(const Plan& plan) {
   std::array<char, 256> line{};
   const auto print = [&](auto... values) {
@@ -201,9 +220,9 @@ std::string to_text(const Plan& plan) {
     return std::string(line.data()) + "\n";
   };
   const auto ms = [](Duration duration) { return static_cast<long long>(to_ms(duration)); };
-  std::string text = print("seed %llu: %s, %zu nodes, %zu VIPs%s", static_cast<unsigned long long>(plan.seed),
+  std::string text = print("seed %llu: %s, %zu nodes, %zu VIPs, %s", static_cast<unsigned long long>(plan.seed),
                            std::string(to_string(plan.kind)).c_str(), plan.nodes.size(), plan.vips,
-                           plan.tie_breaker ? ", tie-breaker" : "");
+                           std::string(to_string(plan.split)).c_str());
   text += print("  clients: %u connections/s, %lld ms there and back, %u of 1000 openers and answers lost",
                 plan.opens_per_second, ms(plan.longest_way), plan.loss_permille);
   text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms",

@@ -41,6 +41,14 @@ enum class FaultKind : std::uint8_t {
   weight,               // an operator's order: weight `amount` for all VIPs
 };
 
+// What Corosync says of the halves of an even cluster.
+enum class Split : std::uint8_t {
+  majority,  // neither is quorate
+  lowest,    // the half with node 1 is
+  arbiter,   // one of them, whichever asked first; the other once that is gone
+  both,      // both, of two nodes that have met
+};
+
 struct Fault {
   Duration at{};
   FaultKind kind = FaultKind::node_crash;
@@ -61,7 +69,7 @@ struct Plan {
   std::uint64_t seed = 0;
   Kind kind = Kind::orderly;
   ha::Timing timing;
-  bool tie_breaker = false;  // the half with the lowest node stays quorate
+  Split split = Split::majority;
   std::size_t vips = 1;
   std::vector<NodePlan> nodes;  // ids 1, 2, …
   std::vector<Fault> faults;    // by time
@@ -81,5 +89,6 @@ std::string to_text(const Plan& plan);
 
 std::string_view to_string(Kind kind);
 std::string_view to_string(FaultKind kind);
+std::string_view to_string(Split split);
 
 }  // namespace relais::simulation

@@ -21,10 +21,17 @@ RingNetwork::RingNetwork(Scheduler& scheduler, Prng& prng, const Plan& plan, Sin
 
 Duration RingNetwork::draw_us(std::int64_t low, std::int64_t high) { return prng_.between(low, high) * 1us; }
 
-bool RingNetwork::is_quorate(NodeSet members) const {
-  const std::size_t all = plan_.nodes.size();
-  if (2 * members.size() > all) return true;
-  return plan_.tie_breaker && 2 * members.size() == all && members.contains(NodeId(1));
+bool RingNetwork::is_quorate(const Stack& stack) const {
+  const Ring& ring = *stack.ring;
+  if (2 * ring.members.size() > plan_.nodes.size()) return plan_.split != Split::both || stack.has_met_all;
+  if (!is_half(ring)) return false;
+  switch (plan_.split) {
+    case Split::majority: return false;
+    case Split::lowest: return ring.members.contains(NodeId(1));
+    case Split::arbiter: return ring.has_arbiter;
+    case Split::both: return stack.has_met_all;
+  }
+  return false;
 }
 
 void RingNetwork::connect(NodeId node, std::uint32_t process) {
@@ -123,7 +130,7 @@ void RingNetwork::show_view(NodeId node, NodeSet joined, std::vector<ha::ViewCha
   view.members = own.seen.nodes;
   view.joined = joined;
   view.left = std::move(left);
-  view.quorate = is_quorate(own.ring->members);
+  view.quorate = is_quorate(own);
   view.expected = static_cast<std::uint32_t>(plan_.nodes.size());
   view.quorum = view.expected / 2 + 1;
   view.same_ring = own.shown_ring == own.ring->id;
@@ -155,6 +162,7 @@ void RingNetwork::enter_ring(NodeId node, const RingPointer& ring, const Group& 
                              NodeSet restarted) {
   Stack& own = stack(node);
   own.ring = ring;
+  own.has_met_all = own.has_met_all || ring->members.size() == plan_.nodes.size();
   own.seen = daemons;
   own.position = mix(0, ring->id);
   std::erase_if(own.outbox, [](const Entry& entry) { return entry.kind != Entry::Kind::message; });

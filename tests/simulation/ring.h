@@ -5,7 +5,9 @@
 //  A node
 //    that was cut off has a prefix of that, and maybe messages of its own that nobody else ever gets;
 //  - what is sent meanwhile is delivered in the next ring;
-//  - a daemon that joins or ends within a ring is an ordered entry of the same stream.
+//  - a daemon that joins or ends within a ring is an ordered entry of the same stream;
+//  - an arbiter gives its vote to the half that asks first, and to the other once that one is gone: a half that stood
+//    still and goes on hears of its loss a moment later.
 #pragma once
 
 #include "base/ids.h"
@@ -83,6 +85,7 @@ class RingNetwork {
     NodeSet members;
     std::vector<Entry> log;
     bool running = true;
+    bool has_arbiter = false;  // its vote
     Duration halted_at{};
     std::array<std::size_t, kSlots> next{};  // per node: the first entry that it has not received
     std::array<Duration, kSlots> last_arrival{};
@@ -102,7 +105,8 @@ class RingNetwork {
     std::uint64_t position = 0;
     // The client.
     bool connected = false;
-    bool in_group = false;  // its own joining has been delivered
+    bool has_met_all = false;  // since Corosync started here
+    bool in_group = false;     // its own joining has been delivered
     std::uint32_t process = 0;
     NodeSet shown;  // members of the last view that it was given
     std::uint64_t shown_ring = 0;
@@ -137,7 +141,13 @@ class RingNetwork {
   void receive(NodeId node, const Entry& entry);
   void show_view(NodeId node, NodeSet joined, std::vector<ha::ViewChanged::Left> left, Duration skew);
   void give(NodeId node, ha::Event event, Duration skew);
-  bool is_quorate(NodeSet members) const;
+  bool is_quorate(const Stack& stack) const;
+  bool is_half(const Ring& ring) const { return 2 * ring.members.size() == plan_.nodes.size(); }
+  bool lives(const Ring& ring) const;
+  void ask_arbiter(const RingPointer& ring);
+  void give_vote_to(const RingPointer& ring);
+  void move_vote_if_free();
+  void show_quorum(const RingPointer& ring);
 
   Scheduler& scheduler_;
   Prng& prng_;
@@ -146,6 +156,7 @@ class RingNetwork {
   std::array<Stack, kSlots> stacks_;
   std::vector<RingPointer> rings_;     // that some node is in
   std::vector<Formation> formations_;  // under way
+  RingPointer chosen_;                 // by the arbiter
   Duration ring_delay_{};
   bool had_late_messages_ = false;
   std::uint64_t next_ring_ = 0;

@@ -3,6 +3,7 @@
 #include "tests/simulation/ring.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relais::simulation {
 
@@ -102,6 +103,53 @@ void RingNetwork::topology_changed() {
     const bool stands = ring && ring->running && ring->members == group &&
                         std::ranges::all_of(group, [&](NodeId node) { return stack(node).ring == ring; });
     if (!stands && !resume_if_short(group)) plan_formation(group);
+  }
+  move_vote_if_free();
+}
+
+// Whether somebody in it still runs Corosync in it: to the arbiter, connected.
+bool RingNetwork::lives(const Ring& ring) const {
+  return std::ranges::any_of(ring.members, [&](NodeId node) {
+    const Stack& own = stack(node);
+    return own.up && !own.frozen && own.ring.get() == &ring;
+  });
+}
+
+void RingNetwork::ask_arbiter(const RingPointer& ring) {
+  if (plan_.split != Split::arbiter || 2 * ring->members.size() < plan_.nodes.size() || chosen_ == ring) return;
+  if (is_half(*ring) && chosen_ && lives(*chosen_)) return;
+  give_vote_to(ring);
+}
+
+// Who had it learns that later, at most within the lag, and only if it still runs.
+void RingNetwork::give_vote_to(const RingPointer& ring) {
+  const RingPointer before = std::exchange(chosen_, ring);
+  ring->has_arbiter = true;
+  if (!before) return;
+  scheduler_.after(plan_.timing.arbiter_lag * prng_.between(0, 100) / 100, [this, before] {
+    before->has_arbiter = false;
+    show_quorum(before);
+  });
+}
+
+// The half that the arbiter refused asks again when the other is gone.
+void RingNetwork::move_vote_if_free() {
+  if (plan_.split != Split::arbiter || (chosen_ && lives(*chosen_))) return;
+  scheduler_.after(draw_us(1000, 500000), [this] {
+    for (const NodePlan& node : plan_.nodes) {
+      const RingPointer ring = stack(node.id).ring;
+      if (!ring || !ring->running || !is_half(*ring) || (chosen_ && lives(*chosen_))) continue;
+      give_vote_to(ring);
+      show_quorum(ring);
+    }
+  });
+}
+
+void RingNetwork::show_quorum(const RingPointer& ring) {
+  for (const NodeId node : ring->members) {
+    const Stack& own = stack(node);
+    if (own.ring == ring && own.up && !own.frozen && own.connected && own.in_group)
+      show_view(node, {}, {}, draw_us(0, 7000));
   }
 }
 
@@ -227,6 +275,7 @@ void RingNetwork::form(NodeSet group) {
   const auto ring = std::make_shared<Ring>();
   ring->id = ++next_ring_;
   ring->members = group;
+  ask_arbiter(ring);
   Group daemons;
   NodeSet restarted;
   for (const NodeId node : group) {

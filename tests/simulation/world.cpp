@@ -22,6 +22,8 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
 ha::Settings settings_of(const Plan& plan, NodeId id, std::uint64_t incarnation) {
   ha::Settings settings{.self = id, .incarnation = incarnation, .config_hash = 1, .version = "simulated"};
   settings.timing = plan.timing;
+  if (plan.split == Split::arbiter) settings.split = ha::SplitRule::arbiter;
+  if (plan.split == Split::both) settings.split = ha::SplitRule::both;
   settings.vips = plan.vips;
   for (const NodePlan& node : plan.nodes) settings.weights[node.id] = node.weights;
   return settings;
