@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from . import api, faults, lab, report, report_run, topology, torture, torture_plan
+from . import api, arbiter, faults, lab, report, report_run, topology, torture, torture_plan
 from . import node as nodes
 from . import state as states
 from .require import require_root
@@ -67,6 +67,8 @@ def add_lab_commands(add):
     up.add_argument("--nodes", type=int, default=3, help="size of the cluster (default 3)")
     up.add_argument("--start", type=int, help="boot only the first so many; the others with `start`")
     up.add_argument("--timing", default="normal", choices=topology.PRESETS)
+    up.add_argument("--two-node", default="none", choices=topology.TWO_NODE_RULES,
+                    help="what two nodes do that lose each other; `arbiter` also starts one (default none)")
     up.add_argument("--weights", type=parse_weights, default={}, metavar="n1=2,…", help="weights of both VIPs")
     up.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")),
                     help="build directory (default $RELAIS_BUILD or build)")
@@ -136,7 +138,8 @@ def add_torture_command(add):
 def up_command(arguments):
     plan = topology.Plan(prefix=arguments.prefix, nodes=arguments.nodes, timing=arguments.timing,
                          weights=arguments.weights, build=os.path.abspath(arguments.build),
-                         relaisd="no" if arguments.no_relaisd else "yes", key=arguments.key)
+                         relaisd="no" if arguments.no_relaisd else "yes", key=arguments.key,
+                         two_node=arguments.two_node)
     require_root()
     with states.locked(arguments.prefix):
         state = lab.up(plan, arguments.start)
@@ -182,6 +185,10 @@ def add_command(state, arguments):
 
 @changing
 def start_command(state, arguments):
+    if arguments.node == topology.ARBITER:
+        arbiter.check(state)
+        arbiter.start(state)
+        return
     known_node(state, arguments.node)
     if arguments.node in state.running():
         print(f"{arguments.node} is already on")
@@ -204,6 +211,9 @@ def stop_command(state, arguments):
 
 @changing
 def crash_command(state, arguments):
+    if arguments.node == topology.ARBITER:
+        arbiter.crash(state)
+        return
     when_running(state, arguments.node, faults.crash)
 
 
@@ -214,11 +224,18 @@ def kill_command(state, arguments):
 
 @changing
 def cut_command(state, arguments):
+    if arguments.node == topology.ARBITER:
+        arbiter.set_port(state, "down")
+        return
     faults.cut(state, arguments.node, arguments.net, arguments.direction)
 
 
 @changing
 def heal_command(state, arguments):
+    if state.plan.has_arbiter() and arguments.node in (None, topology.ARBITER):
+        arbiter.set_port(state, "up")
+    if arguments.node == topology.ARBITER:
+        return
     for node in [arguments.node] if arguments.node else state.plan.node_names():
         known_node(state, node)
         faults.heal(state, node)
@@ -245,6 +262,8 @@ def status_command(arguments):
     print(f"VIPs {topology.VIP4} {topology.VIP6} port {topology.SERVICE_PORT}, MAC {topology.CLUSTER_MAC}")
     for node in plan.node_names():
         print(f"  {node:4} {describe(state, node)}")
+    if plan.has_arbiter():
+        print(f"  {topology.ARBITER}  {'on' if arbiter.is_running(state) else 'off'}   {topology.ARBITER4}")
     return 0
 
 
@@ -268,7 +287,7 @@ def become(argv, environment):
 
 
 def place_checked(state, place):
-    if place not in ("client", "router", "switch"):
+    if place not in ("client", "router", "switch", topology.ARBITER):
         nodes.init_of(state, place)
 
 

@@ -15,6 +15,7 @@ def relais_toml(plan):
         "[timing]",
         f'preset = "{plan.timing}"',
         "",
+        *quorum_lines(plan),
         "[defaults]",
         'interface = "eth0"',
     ]
@@ -32,6 +33,16 @@ def relais_toml(plan):
         if plan.weights:
             lines += ["[vip.weights]"] + [f"{node} = {weight}" for node, weight in sorted(plan.weights.items())]
     return "\n".join(lines) + "\n"
+
+
+def quorum_lines(plan):
+    if plan.two_node == "none":
+        return []
+    lines = ["[quorum]", f'two_node = "{plan.two_node}"']
+    if plan.has_arbiter():
+        lines += [f'arbiter = "{topology.ARBITER4}"', 'arbiter_tls = "off"',
+                  f"arbiter_heartbeat_ms = {topology.ARBITER_HEARTBEAT_MS}"]
+    return lines + [""]
 
 
 def corosync_conf(plan):

@@ -6,11 +6,11 @@ import shutil
 import signal
 import time
 
-from . import api, config, faults, topology
+from . import api, arbiter, config, faults, topology
 from . import node as nodes
 from . import state as states
 from .process import Process
-from .require import require_all, require_root
+from .require import require_all, require_root, require_tools
 from .shell import LabError, ip_batch, run, sysctl_in
 
 # A starting corosync holds a core long enough to stall its neighbours: nodes boot one after the other.
@@ -42,6 +42,8 @@ def make_disks(state):
 
 def check_programs(plan):
     needed = ["probe"] + (["relaisd", "relais"] if plan.relaisd == "yes" else [])
+    if plan.has_arbiter():
+        require_tools(("corosync-qnetd", "corosync-qdevice"))
     missing = [path for path in (nodes.program(plan, name) for name in needed) if not os.access(path, os.X_OK)]
     if missing:
         raise LabError("not built: " + ", ".join(missing), "make build, or name the build directory with --build")
@@ -77,6 +79,8 @@ def new_lab(plan):
     state.save()
     make_disks(state)
     make_base(plan)
+    if plan.has_arbiter():
+        arbiter.start(state)
     return state
 
 
@@ -134,7 +138,9 @@ def remains(prefix):
 
 
 def has_quorum(state):
-    return 2 * len(state.running()) > state.plan.nodes
+    """Whether the running nodes are enough to begin with: `lowest` and `both` wait until the two have met."""
+    votes = 1 if arbiter.is_running(state) else 0
+    return 2 * (len(state.running()) + votes) > state.plan.nodes + votes
 
 
 def not_serving(state):

@@ -169,7 +169,7 @@ def init_of(state, node):
 
 def exec_argv(state, place, argv):
     """The command line that runs argv in a node, or in the network of client, router or switch."""
-    if place in ("client", "router", "switch"):
+    if place in ("client", "router", "switch", topology.ARBITER):
         return in_netns(state.plan.netns(place), argv)
     init = init_of(state, place)
     return ["nsenter", "--target", str(init.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--wd=/", "--", *argv]

@@ -7,6 +7,7 @@ from .shell import LabError, in_netns, run
 
 TOOLS = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "corosync": "corosync",
          "tcpdump": "tcpdump"}
+ARBITER_TOOLS = {"corosync-qnetd": "corosync-qnetd", "corosync-qdevice": "corosync-qdevice"}
 TRIAL_NETNS = "relais-trial-{pid}"
 
 
@@ -15,7 +16,8 @@ def is_root():
 
 
 def missing_tools(names=tuple(TOOLS)):
-    return [f"{name} (Debian package {TOOLS.get(name, name)})" for name in names if not shutil.which(name)]
+    packages = {**TOOLS, **ARBITER_TOOLS}
+    return [f"{name} (Debian package {packages.get(name, name)})" for name in names if not shutil.which(name)]
 
 
 def missing_kernel_features():
@@ -49,11 +51,15 @@ def require_root():
         raise LabError("the lab needs root: it makes network, mount and process namespaces", "sudo lab/lab …")
 
 
-def require_all():
-    require_root()
-    missing = missing_tools()
+def require_tools(names=tuple(TOOLS)):
+    missing = missing_tools(names)
     if missing:
         raise LabError("missing programs: " + ", ".join(missing), "make deps")
+
+
+def require_all():
+    require_root()
+    require_tools()
     missing = missing_kernel_features()
     if missing:
         raise LabError("this kernel or container lacks: " + "; ".join(missing),

@@ -20,6 +20,7 @@ class LabState:
     plan: Plan
     nodes: dict = field(default_factory=dict)   # node name -> Process of its init; absent: the node is off
     cuts: dict = field(default_factory=dict)    # node name -> {net: "in" | "out" | "both" | "silent"}
+    arbiter: Process = None                     # its corosync-qnetd; None: it has none, or it is off
 
     @property
     def directory(self):
@@ -35,7 +36,8 @@ class LabState:
     def save(self):
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         data = {"plan": self.plan.to_json(), "cuts": self.cuts,
-                "nodes": {node: [init.pid, init.start] for node, init in self.nodes.items()}}
+                "nodes": {node: [init.pid, init.start] for node, init in self.nodes.items()},
+                "arbiter": [self.arbiter.pid, self.arbiter.start] if self.arbiter else None}
         with open(self.path("state.json.new"), "w", encoding="utf-8") as file:
             json.dump(data, file, indent=1)
         os.replace(self.path("state.json.new"), self.path("state.json"))
@@ -52,7 +54,8 @@ def load(prefix):
         raise LabError(f"{directory(prefix)}/state.json is damaged: {error}",
                        f"lab/lab --prefix {prefix} down") from error
     nodes = {node: Process(*identity) for node, identity in data["nodes"].items()}
-    return LabState(Plan.from_json(data["plan"]), nodes, data["cuts"])
+    arbiter = Process(*data["arbiter"]) if data.get("arbiter") else None
+    return LabState(Plan.from_json(data["plan"]), nodes, data["cuts"], arbiter)
 
 
 def load_or_fail(prefix):

@@ -1,7 +1,7 @@
 """What the lab looks like: names, addresses and the `ip` lines that build it. Pure: nothing here touches the machine.
 
           client ── router ── switch (bridge "front") ══ eth0 of n1 … nN
-                                     (bridge "heart0") ══ heart0
+                                     (bridge "heart0") ══ heart0, and the arbiter if there is one
                                      (bridge "heart1") ══ heart1
 
 Every node's frames for the cluster MAC must reach all nodes and nobody else. A Linux bridge cannot pin a multicast MAC
@@ -25,6 +25,10 @@ ROUTER4, ROUTER6 = "198.51.100.1", "2001:db8:1::1"
 CLIENT_SIDE_MTU = 1500
 MAX_NODES = 16
 PRESETS = ("fast", "normal", "relaxed")
+TWO_NODE_RULES = ("none", "lowest", "arbiter", "both")
+ARBITER = "arbiter"           # the place; it is on the first heartbeat network
+ARBITER4 = "192.0.2.10"
+ARBITER_HEARTBEAT_MS = 200    # a node that is silent is gone for the arbiter after 0.3 to 0.6 s
 TOKEN_MS = {"fast": 100, "normal": 200, "relaxed": 1000}
 
 
@@ -39,6 +43,7 @@ class Plan:
     build: str = "build"
     relaisd: str = "yes"                          # "no": corosync by itself, without relaisd
     key: str = ""                                 # cluster key, 64 hex digits; empty: a random one
+    two_node: str = "none"                        # what two nodes do that lose each other
 
     def to_json(self):
         return asdict(self)
@@ -57,6 +62,12 @@ class Plan:
             found.append(f"{self.nodes} nodes: a lab has {fewest} to {MAX_NODES}")
         if self.timing not in PRESETS:
             found.append(f"timing '{self.timing}' is none of {', '.join(PRESETS)}")
+        if self.two_node not in TWO_NODE_RULES:
+            found.append(f"two-node rule '{self.two_node}' is none of {', '.join(TWO_NODE_RULES)}")
+        elif self.two_node == "arbiter" and self.nodes % 2:
+            found.append(f"{self.nodes} nodes never fall into halves: an arbiter is for an even number of them")
+        elif self.two_node in ("lowest", "both") and self.nodes != 2:
+            found.append(f"two-node rule '{self.two_node}' with {self.nodes} nodes")
         if self.key and not re.fullmatch(r"[0-9a-f]{64}", self.key):
             found.append("the key must be 64 hex digits")
         for name, weight in self.weights.items():
@@ -69,14 +80,17 @@ class Plan:
     def node_names(self):
         return [f"n{number}" for number in range(1, self.nodes + 1)]
 
+    def has_arbiter(self):
+        return self.two_node == "arbiter"
+
     def netns(self, place):
-        """Name of the network namespace of a node, or of client, router, switch."""
+        """Name of the network namespace of a node, or of client, router, switch, arbiter."""
         return f"{self.prefix}-{place}"
 
 
 def is_own_netns(prefix, netns):
     """Whether a namespace's name is one that a lab with this prefix makes."""
-    return re.fullmatch(re.escape(prefix) + r"-(n\d{1,2}|client|router|switch)", netns) is not None
+    return re.fullmatch(re.escape(prefix) + r"-(n\d{1,2}|client|router|switch|arbiter)", netns) is not None
 
 
 def number_of(node):
@@ -156,6 +170,21 @@ def node_lines(node):
         f"route replace default via {ROUTER4} dev eth0",
         f"route replace ::/0 via {ROUTER6} dev eth0",
     ]
+
+
+def arbiter_cable_lines(plan):
+    """`ip` lines (host): the arbiter's cable."""
+    return [f"link add name {ARBITER} netns {plan.netns('switch')} type veth "
+            f"peer name heart0 netns {plan.netns(ARBITER)}"]
+
+
+def arbiter_port_lines():
+    return [f"link set {ARBITER} master heart0 up"]
+
+
+def arbiter_lines():
+    """`ip -n ARBITER` lines."""
+    return ["link set lo up", "link set heart0 up", f"addr add {ARBITER4}/25 dev heart0"]
 
 
 def router_cable_lines(plan):
