@@ -40,6 +40,13 @@ std::string lease_line(const Status& status, const Style& style) {
                            std::to_string(status.lease_ms) + " ms left");
 }
 
+std::string arbiter_line(const Status& status, const Style& style) {
+  if (status.arbiter.empty()) return {};
+  const bool connected = status.arbiter == "connected";
+  const std::string loss = connected ? "" : "; if a node is lost now, the half that is left answers nobody";
+  return line("arbiter", painted(connected ? Paint::good : Paint::warning, printable(status.arbiter), style) + loss);
+}
+
 std::string role_line(const Status& status, const Style& style) {
   const bool member = status.role == "member";
   const std::string why = status.why.empty() ? "" : ": " + printable(status.why);
@@ -58,8 +65,8 @@ std::string render_summary(const Status& status, const Style& style) {
   const bool running = status.corosync == "running";
   return painted(Paint::strong, "cluster " + printable(status.cluster), style) + ", seen by " +
          printable(node_name(status, status.self)) + " (relais " + printable(status.version) + ")\n\n" +
-         quorum_line(status, style) + role_line(status, style) + lease_line(status, style) +
-         data_plane_line(status, style) +
+         quorum_line(status, style) + arbiter_line(status, style) + role_line(status, style) +
+         lease_line(status, style) + data_plane_line(status, style) +
          line("corosync", painted(running ? Paint::good : Paint::bad, printable(status.corosync), style)) +
          line("timing", printable(status.timing_preset) + ": token " + std::to_string(status.token_ms) +
                             " ms, a dead node is noticed after " + std::to_string(status.detection_ms) + " ms") +

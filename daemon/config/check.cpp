@@ -61,11 +61,47 @@ void check_node_count(const Draft& draft, const DraftNodes& nodes, Errors& error
          "the file has " + std::to_string(count) + (count == 1 ? " node" : " nodes") + ", a cluster has 2 to 16",
          "write [[node]] once for each machine"});
   }
-  if (draft.two_node && draft.two_node->value != TwoNode::none && count != 2) {
+  const TwoNode rule = value_or(draft.two_node, TwoNode::none);
+  if (rule == TwoNode::arbiter && count % 2 != 0) {
+    errors.push_back({draft.two_node->at,
+                      "an arbiter is for an even number of nodes, the file has " + std::to_string(count),
+                      "leave it out: an odd number never falls into halves"});
+  }
+  if (rule != TwoNode::none && rule != TwoNode::arbiter && count != 2) {
     errors.push_back({draft.two_node->at,
                       "\"two_node\" is for exactly two nodes, the file has " + std::to_string(count),
                       "leave it out: three nodes and more decide by majority"});
   }
+}
+
+// The settings of an arbiter come with its rule, and its address with both.
+void check_arbiter(const Draft& draft, Errors& errors) {
+  if (value_or(draft.two_node, TwoNode::none) == TwoNode::arbiter) {
+    if (draft.has_arbiter) return;
+    errors.push_back({draft.two_node->at, "\"arbiter\" in [quorum] is missing",
+                      "write the host on which corosync-qnetd runs: arbiter = \"arbiter.example.net\""});
+    return;
+  }
+  const auto refuse = [&](const auto& setting, const char* name) {
+    if (!setting) return;
+    errors.push_back({setting->at, "\"" + std::string(name) + "\" in [quorum] is without effect",
+                      "write two_node = \"arbiter\" too, or leave it out"});
+  };
+  refuse(draft.arbiter, "arbiter");
+  refuse(draft.arbiter_port, "arbiter_port");
+  refuse(draft.arbiter_tls, "arbiter_tls");
+  refuse(draft.arbiter_certificates, "arbiter_certificates");
+  refuse(draft.arbiter_heartbeat_ms, "arbiter_heartbeat_ms");
+}
+
+Arbiter build_arbiter(const Draft& draft) {
+  constexpr std::int64_t kPort = 5403;            // corosync-qnetd's own
+  constexpr std::int64_t kShortestServed = 1000;  // by a corosync-qnetd that was told nothing
+  return {.host = present(draft.arbiter),
+          .port = static_cast<std::uint16_t>(value_or(draft.arbiter_port, kPort)),
+          .tls = value_or(draft.arbiter_tls, ArbiterTls::required),
+          .certificates = value_or<std::string>(draft.arbiter_certificates, "/etc/corosync/qdevice/net/nssdb"),
+          .heartbeat = std::chrono::milliseconds(value_or(draft.arbiter_heartbeat_ms, kShortestServed))};
 }
 
 void check_vip_count(const DraftVips& vips, Errors& errors) {
@@ -252,6 +288,7 @@ void check_rules(const Draft& draft, Errors& errors) {
   check_unique_addresses(nodes, vips, errors);
   check_links(nodes, errors);
   check_gateways(draft, nodes, vips, errors);
+  check_arbiter(draft, errors);
   if (draft.vips) check_vip_count(vips, errors);
   if (!draft.nodes) return;
   check_node_count(draft, nodes, errors);
@@ -274,6 +311,7 @@ Cluster build_cluster(const Draft& draft) {
   cluster.timing.drain_limit = std::chrono::seconds(value_or<std::int64_t>(draft.drain_limit_s, 3600));
   cluster.timing.gateway_interval = std::chrono::milliseconds(value_or<std::int64_t>(draft.gateway_interval_ms, 250));
   cluster.two_node = value_or(draft.two_node, TwoNode::none);
+  if (cluster.two_node == TwoNode::arbiter) cluster.arbiter = build_arbiter(draft);
   const DraftNodes nodes = draft.nodes.value_or(DraftNodes{});
   for (const DraftNode& node : nodes) cluster.nodes.push_back(build_node(draft, node));
   std::ranges::sort(cluster.nodes, {}, &Node::id);

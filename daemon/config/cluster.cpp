@@ -18,6 +18,16 @@ std::string_view to_string(TwoNode two_node) {
   switch (two_node) {
     case TwoNode::none: return "none";
     case TwoNode::lowest: return "lowest";
+    case TwoNode::arbiter: return "arbiter";
+    case TwoNode::both: return "both";
+  }
+  return "?";
+}
+
+std::string_view to_string(ArbiterTls tls) {
+  switch (tls) {
+    case ArbiterTls::required: return "required";
+    case ArbiterTls::off: return "off";
   }
   return "?";
 }
@@ -49,6 +59,11 @@ std::string to_string(const ListenAddress& listen) {
   return listen.address.family() == IpFamily::v4 ? address + port : "[" + address + "]" + port;
 }
 
+std::string address_of(const Arbiter& arbiter) {
+  const bool is_ipv6 = arbiter.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + arbiter.host + "]" : arbiter.host) + ":" + std::to_string(arbiter.port);
+}
+
 Duration token_of(TimingPreset preset) {
   using namespace std::chrono_literals;
   switch (preset) {
@@ -63,6 +78,7 @@ ha::Timing timing_of(const Cluster& cluster) {
   ha::Timing timing = ha::timing_for_token(token_of(cluster.timing.preset));
   timing.grace = cluster.timing.grace;
   timing.drain_limit = cluster.timing.drain_limit;
+  if (cluster.arbiter) timing.arbiter_lag = ha::arbiter_vote_timeout(cluster.arbiter->heartbeat);
   return timing;
 }
 

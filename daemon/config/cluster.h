@@ -19,10 +19,24 @@ namespace relais::config {
 
 enum class TimingPreset : std::uint8_t { fast, normal, relaxed };
 
-// Who stays quorate when exactly two nodes lose each other.
+// Who stays quorate when two nodes lose each other; docs/decisions/0004-two-nodes.md compares.
 enum class TwoNode : std::uint8_t {
-  none,    // neither: an operator decides
-  lowest,  // the node with the lowest id (Corosync's auto_tie_breaker)
+  none,     // neither: an operator decides
+  lowest,   // the node with the lowest id (Corosync's auto_tie_breaker)
+  arbiter,  // the one that an arbiter gives its vote to (corosync-qnetd); also for the halves of 4, 6, … nodes
+  both,     // both (Corosync's two_node): two owners while they are apart
+};
+
+enum class ArbiterTls : std::uint8_t { required, off };
+
+// A corosync-qnetd outside of the cluster.
+struct Arbiter {
+  std::string host;  // name or address
+  std::uint16_t port = 0;
+  ArbiterTls tls = ArbiterTls::required;
+  std::string certificates;             // directory of an NSS database
+  std::chrono::milliseconds heartbeat;  // it takes a node for gone after one and a half to three of them
+  bool operator==(const Arbiter&) const = default;
 };
 
 enum class XdpMode : std::uint8_t {
@@ -93,19 +107,23 @@ struct Cluster {
   std::optional<ListenAddress> metrics_listen;  // none: no metrics server
   Timing timing;
   TwoNode two_node = TwoNode::none;
-  std::vector<Node> nodes;  // 2 to kMaxNodes, ascending by id
-  std::vector<Vip> vips;    // 1 to kMaxVips, in the order of the file
+  std::optional<Arbiter> arbiter;  // exactly with TwoNode::arbiter
+  std::vector<Node> nodes;         // 2 to kMaxNodes, ascending by id
+  std::vector<Vip> vips;           // 1 to kMaxVips, in the order of the file
   bool operator==(const Cluster&) const = default;
 };
 
 // The words of the configuration file.
 std::string_view to_string(TimingPreset preset);
 std::string_view to_string(TwoNode two_node);
+std::string_view to_string(ArbiterTls tls);
 std::string_view to_string(XdpMode mode);
 // "auto", "off", or the addresses: "198.51.100.1, 198.51.100.2".
 std::string to_string(const Gateway& gateway);
 // "127.0.0.1:9460" or "[::1]:9460".
 std::string to_string(const ListenAddress& listen);
+// "arbiter.example.net:5403", "[2001:db8::1]:5403".
+std::string address_of(const Arbiter& arbiter);
 
 // Corosync's token timeout of a preset: 100, 200 or 1000 ms.
 Duration token_of(TimingPreset preset);

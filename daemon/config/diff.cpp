@@ -32,6 +32,12 @@ std::string shown(const std::vector<IpAddress>& addresses) {
 
 std::string shown(std::chrono::milliseconds time) { return std::to_string(time.count()) + " ms"; }
 
+std::string shown(const std::optional<Arbiter>& arbiter) {
+  if (!arbiter) return "none";
+  const std::string tls = arbiter->tls == ArbiterTls::off ? "without TLS" : "TLS from " + arbiter->certificates;
+  return address_of(*arbiter) + ", " + tls + ", heartbeat " + std::to_string(arbiter->heartbeat.count()) + " ms";
+}
+
 std::string shown(std::chrono::seconds seconds) { return std::to_string(seconds.count()) + " s"; }
 
 void compare_cluster(const Cluster& from, const Cluster& to, DifferenceList& list) {
@@ -45,6 +51,7 @@ void compare_cluster(const Cluster& from, const Cluster& to, DifferenceList& lis
   list.compare("drain limit", shown(from.timing.drain_limit), shown(to.timing.drain_limit));
   list.compare("gateway interval", shown(from.timing.gateway_interval), shown(to.timing.gateway_interval));
   list.compare("two-node rule", to_string(from.two_node), to_string(to.two_node));
+  list.compare("arbiter", shown(from.arbiter), shown(to.arbiter));
 }
 
 void compare_node(const Node& from, const Node& to, DifferenceList& list) {

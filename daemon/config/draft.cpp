@@ -14,6 +14,8 @@ constexpr Range kGraceSeconds{1, 600};  // longer than a restart of the daemon t
 constexpr Range kDrainLimitSeconds{0, 7 * 86400};  // 0: never
 // Below, a busy router's answers would be late; above, clients would wait longer than for a dead node.
 constexpr Range kGatewayIntervalMs{100, 2000};
+constexpr Range kPorts{1, 65535};
+constexpr Range kArbiterHeartbeats_ms{100, 10000};  // below: shorter than a busy machine's pauses
 
 void read_cluster(TableReader& root, Draft& draft, Errors& errors) {
   const auto section = root.section("cluster", Presence::required);
@@ -42,6 +44,12 @@ void read_quorum(TableReader& root, Draft& draft, Errors& errors) {
   const auto section = root.section("quorum", Presence::optional);
   TableReader reader(section.table, section.at, "[quorum]", errors);
   draft.two_node = reader.parsed("two_node", parse_two_node, Presence::optional);
+  draft.has_arbiter = reader.has("arbiter");
+  draft.arbiter = reader.parsed("arbiter", parse_host, Presence::optional);
+  draft.arbiter_port = reader.integer("arbiter_port", kPorts, Presence::optional);
+  draft.arbiter_tls = reader.parsed("arbiter_tls", parse_arbiter_tls, Presence::optional);
+  draft.arbiter_certificates = reader.parsed("arbiter_certificates", parse_path, Presence::optional);
+  draft.arbiter_heartbeat_ms = reader.integer("arbiter_heartbeat_ms", kArbiterHeartbeats_ms, Presence::optional);
   reader.refuse_unknown();
 }
 

@@ -51,6 +51,12 @@ struct Draft {
   Setting<std::int64_t> drain_limit_s;
   Setting<std::int64_t> gateway_interval_ms;
   Setting<TwoNode> two_node;
+  bool has_arbiter = false;  // right or wrong
+  Setting<std::string> arbiter;
+  Setting<std::int64_t> arbiter_port;
+  Setting<ArbiterTls> arbiter_tls;
+  Setting<std::string> arbiter_certificates;
+  Setting<std::int64_t> arbiter_heartbeat_ms;
   Setting<std::string> default_interface;
   bool has_default_interface = false;  // right or wrong
   Setting<std::int64_t> default_weight;

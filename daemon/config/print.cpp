@@ -29,6 +29,15 @@ std::string setting(std::string_view key, std::chrono::seconds value) {
   return setting(key, std::to_string(value.count()));
 }
 
+std::string print_arbiter(const Arbiter& arbiter) {
+  std::string text = setting("arbiter", quoted(arbiter.host));
+  text += setting("arbiter_port", std::to_string(arbiter.port));
+  text += setting("arbiter_tls", quoted(to_string(arbiter.tls)));
+  text += setting("arbiter_certificates", quoted(arbiter.certificates));
+  text += setting("arbiter_heartbeat_ms", std::to_string(arbiter.heartbeat.count()));
+  return text;
+}
+
 std::string print_cluster(const Cluster& cluster) {
   std::string text = "[cluster]\n";
   text += setting("name", quoted(cluster.name));
@@ -43,6 +52,7 @@ std::string print_cluster(const Cluster& cluster) {
   text += setting("gateway_interval_ms", std::to_string(cluster.timing.gateway_interval.count()));
   text += "\n[quorum]\n";
   text += setting("two_node", quoted(to_string(cluster.two_node)));
+  if (cluster.arbiter) text += print_arbiter(*cluster.arbiter);
   return text;
 }
 
@@ -92,6 +102,9 @@ std::uint64_t hash_of(const Cluster& cluster) { return fingerprint(print(cluster
 
 std::uint64_t common_hash_of(const Cluster& cluster) {
   std::string text = std::string(to_string(cluster.timing.preset)) + " " + std::string(to_string(cluster.two_node));
+  if (cluster.arbiter) {  // two arbiters would choose two halves; its heartbeat is part of the fences
+    text += " " + address_of(*cluster.arbiter) + " " + std::to_string(cluster.arbiter->heartbeat.count());
+  }
   for (const Vip& vip : cluster.vips)
     text.append(" ").append(vip.address.to_string()).append(" ").append(vip.mac.to_string());
   return fingerprint(text);

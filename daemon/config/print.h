@@ -16,7 +16,7 @@ std::string print(const Cluster& cluster);
 std::uint64_t hash_of(const Cluster& cluster);
 
 // Fingerprint of what nodes must agree on to be one cluster (ha::Settings::common_hash): VIPs in their order with their
-// MACs, timing preset, rule for two nodes.
+// MACs, timing preset, rule for two nodes, the arbiter's address and heartbeat.
 std::uint64_t common_hash_of(const Cluster& cluster);
 
 // The fingerprint as 16 hexadecimal digits, for people and the control API.

@@ -96,7 +96,22 @@ Result<TimingPreset> parse_timing_preset(std::string_view text) {
 }
 
 Result<TwoNode> parse_two_node(std::string_view text) {
-  return parse_word(text, std::array{TwoNode::none, TwoNode::lowest});
+  return parse_word(text, std::array{TwoNode::none, TwoNode::lowest, TwoNode::arbiter, TwoNode::both});
+}
+
+Result<ArbiterTls> parse_arbiter_tls(std::string_view text) {
+  return parse_word(text, std::array{ArbiterTls::required, ArbiterTls::off});
+}
+
+Result<std::string> parse_host(std::string_view text) {
+  constexpr std::size_t kMaxLength = 253;
+  const bool is_name = !text.empty() && text.size() <= kMaxLength && text.front() != '-' && text.front() != '.' &&
+                       std::ranges::all_of(text, [](char c) {
+                         return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
+                       });
+  if (is_name || IpAddress::parse(text).has_value()) return accepted(text);
+  return Error{.what = quoted(text) + " is neither a host name nor an address",
+               .way_out = "write it like arbiter.example.net, 192.0.2.9 or 2001:db8::9"};
 }
 
 Result<XdpMode> parse_xdp_mode(std::string_view text) {

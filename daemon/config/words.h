@@ -19,6 +19,9 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
 
 Result<TimingPreset> parse_timing_preset(std::string_view text);
 Result<TwoNode> parse_two_node(std::string_view text);
+Result<ArbiterTls> parse_arbiter_tls(std::string_view text);
+// A host name (RFC 1123) or an IP address without a zone.
+Result<std::string> parse_host(std::string_view text);
 Result<XdpMode> parse_xdp_mode(std::string_view text);
 
 // [a-z0-9-]{1,32}, not starting with "-": a cluster or VIP.

@@ -91,6 +91,8 @@ struct Status {
   std::string timing_preset;
   std::uint64_t epoch = 0;
   std::string config_hash;
+  std::string two_node;  // the rule: "none", "lowest", "arbiter", "both"
+  std::string arbiter;   // "connected", "no connection: WHY", "not running: WHY"; empty: the rule has none
   std::string corosync;  // "running", "checking", "replacing", "waiting: WHY", "idle", "stopping"
   std::vector<NodeStatus> nodes;
   std::vector<VipStatus> vips;

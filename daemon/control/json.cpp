@@ -93,6 +93,8 @@ void fields_of(Is<Status> auto& status, auto& visit) {
   visit("timing_preset", status.timing_preset);
   visit("epoch", status.epoch);
   visit("config_hash", status.config_hash);
+  visit("two_node", status.two_node);
+  visit("arbiter", status.arbiter);
   visit("corosync", status.corosync);
   visit("nodes", status.nodes);
   visit("vips", status.vips);

@@ -33,6 +33,14 @@ void diagnose_membership(const Status& status, Findings& findings) {
   }
 }
 
+void diagnose_arbiter(const Status& status, Findings& findings) {
+  if (status.arbiter.empty() || status.arbiter == "connected") return;
+  findings.push_back({Severity::warning, "the arbiter does not answer this node: " + status.arbiter,
+                      "if a node is lost now, the half that is left answers nobody",
+                      "see that corosync-qnetd runs on the arbiter and that its port is reached from here; "
+                      "/var/log/relais-arbiter.log"});
+}
+
 void diagnose_mode(const Status& status, Findings& findings) {
   const control::DataPlaneStatus& plane = status.data_plane;
   if (plane.mode == "xdp-native") return;
@@ -119,6 +127,7 @@ void diagnose_relaisd(const Facts& facts, const std::optional<Status>& status, F
     return;
   }
   diagnose_membership(*status, findings);
+  diagnose_arbiter(*status, findings);
   diagnose_mode(*status, findings);
   diagnose_peers(*status, findings);
   if (facts.same_network_namespace != false && status->data_plane.mode != "none") diagnose_front(facts, findings);

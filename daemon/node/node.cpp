@@ -41,14 +41,38 @@ std::uint64_t random_incarnation() {
   return value;
 }
 
+corosync::TwoNodeRule rule_of(const config::Cluster& config) {
+  switch (config.two_node) {
+    case config::TwoNode::none: return corosync::TwoNodeRule::none;
+    case config::TwoNode::lowest: return corosync::TwoNodeRule::lowest;
+    case config::TwoNode::arbiter: return corosync::TwoNodeRule::arbiter;
+    case config::TwoNode::both: return corosync::TwoNodeRule::both;
+  }
+  return corosync::TwoNodeRule::none;
+}
+
+ha::SplitRule split_of(const config::Cluster& config) {
+  if (config.two_node == config::TwoNode::arbiter) return ha::SplitRule::arbiter;
+  return config.two_node == config::TwoNode::both ? ha::SplitRule::both : ha::SplitRule::fixed;
+}
+
+corosync::Arbiter arbiter_of(const config::Arbiter& arbiter) {
+  const bool is_plain = arbiter.tls == config::ArbiterTls::off;
+  return {.host = arbiter.host,
+          .port = arbiter.port,
+          .tls = is_plain ? corosync::ArbiterTls::off : corosync::ArbiterTls::required,
+          .heartbeat = arbiter.heartbeat};
+}
+
 corosync::ProcessSettings process_settings(const config::Cluster& config, const ClusterKey& key) {
   corosync::ProcessSettings settings;
   corosync::RingSetup ring{.cluster_name = config.name,
                            .nodes = {},
                            .token = config::token_of(config.timing.preset),
-                           .two_node = config.two_node == config::TwoNode::lowest ? corosync::TwoNodeRule::lowest
-                                                                                  : corosync::TwoNodeRule::none,
+                           .two_node = rule_of(config),
+                           .arbiter = {},
                            .key_file = settings.directory / "authkey"};
+  if (config.arbiter) ring.arbiter = arbiter_of(*config.arbiter);
   for (const config::Node& node : config.nodes) {
     ring.nodes.push_back({.id = node.id, .name = node.name, .links = node.links});
   }
@@ -64,6 +88,7 @@ ha::Settings core_settings(const config::Cluster& config, NodeId self) {
           .common_hash = config::common_hash_of(config),
           .version = RELAIS_VERSION,
           .timing = config::timing_of(config),
+          .split = split_of(config),
           .weights = config::weights_of(config),
           .names = config::names_of(config),
           .vip_names = config::vip_names_of(config),
@@ -159,7 +184,16 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       opener_worker_(std::make_unique<Worker>(io)) {
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
-  corosync_ = std::make_unique<corosync::CorosyncProcess>(io, process_settings(config_, parts.key), report);
+  corosync::ProcessSettings settings = process_settings(config_, parts.key);
+  if (config_.arbiter) {
+    arbiter_ = std::make_unique<corosync::ArbiterClient>(
+        io,
+        corosync::ArbiterSettings{.arbiter = arbiter_of(*config_.arbiter),
+                                  .configuration = settings.configuration,
+                                  .certificates = config_.arbiter->certificates},
+        [this] { return ring_ && ring_->status().connected; }, report);
+  }
+  corosync_ = std::make_unique<corosync::CorosyncProcess>(io, std::move(settings), report);
   serve_control(std::move(parts.control_socket));
 }
 
@@ -191,8 +225,10 @@ void Node::start() {
   open_hold();
   driver_.start();
   corosync_->start();
+  if (arbiter_) arbiter_->start();
   ring_ = std::make_unique<corosync::RingLink>(
-      io_, corosync::LinkSettings{.self = self_.id, .nodes = config_.nodes.size()},
+      io_,
+      corosync::LinkSettings{.self = self_.id, .votes = corosync::votes_of(config_.nodes.size(), rule_of(config_))},
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
   count_flows();
@@ -431,6 +467,7 @@ void Node::end() {
   tickler_->stop();
   signals_.cancel();
   ring_.reset();
+  arbiter_.reset();
   corosync_.reset();
   if (control_server_) control_server_->stop();
   if (metrics_server_) metrics_server_->stop();

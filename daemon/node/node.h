@@ -17,6 +17,7 @@
 #include "daemon/node/hold.h"
 #include "daemon/node/tickler.h"
 #include "daemon/node/worker.h"
+#include "ha/corosync/arbiter.h"
 #include "ha/corosync/link.h"
 #include "ha/corosync/process.h"
 #include "netfilter/loader/data_plane.h"
@@ -99,6 +100,7 @@ class Node final : private Effects, private control::Backend {
   void write_state();
   control::DataPlaneStatus data_plane_status() const;
   std::string corosync_status() const;
+  std::string arbiter_status() const;
   metrics::MetricsInput metrics_input();
   void log(ha::Severity severity, std::string kind, std::string text);
 
@@ -119,6 +121,7 @@ class Node final : private Effects, private control::Backend {
   control::EventLog log_;
   Driver driver_;
   std::unique_ptr<corosync::CorosyncProcess> corosync_;
+  std::unique_ptr<corosync::ArbiterClient> arbiter_;  // none: the rule for two nodes needs none
   std::unique_ptr<corosync::RingLink> ring_;
   std::optional<control::Server> control_server_;
   std::optional<control::Server> metrics_server_;

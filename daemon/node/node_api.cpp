@@ -39,6 +39,8 @@ std::string Node::corosync_status() const {
   return text;
 }
 
+std::string Node::arbiter_status() const { return arbiter_ ? arbiter_->status().text : ""; }
+
 control::DataPlaneStatus Node::data_plane_status() const {
   control::DataPlaneStatus status{.mode = std::string(netfilter::to_string(data_plane_.mode())),
                                   .why = data_plane_.why(),
@@ -54,7 +56,10 @@ control::DataPlaneStatus Node::data_plane_status() const {
 
 control::Status Node::status() {
   return make_status(driver_.state(), config_,
-                     {.version = RELAIS_VERSION, .corosync = corosync_status(), .data_plane = data_plane_status()},
+                     {.version = RELAIS_VERSION,
+                      .corosync = corosync_status(),
+                      .arbiter = arbiter_status(),
+                      .data_plane = data_plane_status()},
                      boot_now());
 }
 

@@ -79,7 +79,7 @@ control::VipStatus make_vip(const ha::State& state, const config::Cluster& confi
   return status;
 }
 
-std::string why_not_member(const ha::State& state) {
+std::string why_not_member(const ha::State& state, const config::Cluster& config) {
   switch (state.role) {
     case ha::Role::member: return {};
     case ha::Role::stopping: return "relaisd is stopping";
@@ -87,6 +87,10 @@ std::string why_not_member(const ha::State& state) {
     case ha::Role::outside: break;
   }
   if (state.view.members.empty()) return "no connection to Corosync's ring yet";
+  if (config.two_node == config::TwoNode::both) {
+    return "no quorum: after a start Corosync waits until it has seen the other node once; if that will not come, "
+           "corosync-cmapctl -s quorum.cancel_wait_for_all u8 1 ends the waiting";
+  }
   return "no quorum: " + std::to_string(state.view.quorum) + " of " + std::to_string(state.view.expected) +
          " votes needed; see whether the other nodes run, the heartbeat links are up, and all nodes have the same "
          "cluster key";
@@ -162,15 +166,16 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
                          .version = surroundings.version,
                          .self = state.settings.self.value(),
                          .role = std::string(to_string(state.role)),
-                         .why = why_not_member(state),
+                         .why = why_not_member(state, config),
                          .quorate = state.view.quorate,
                          .votes = static_cast<std::uint32_t>(state.view.members.size()),
                          .quorum = state.view.quorum,
                          .expected_votes = state.view.expected};
   if (state.view.expected == 0) {  // no ring yet: as Corosync will count
-    status.expected_votes = static_cast<std::uint32_t>(config.nodes.size());
-    status.quorum = status.expected_votes / 2 + 1;
+    status.expected_votes = static_cast<std::uint32_t>(config.nodes.size() + (config.arbiter ? 1 : 0));
+    status.quorum = config.two_node == config::TwoNode::both ? 1 : status.expected_votes / 2 + 1;
   }
+  if (surroundings.arbiter == "connected" && status.votes < status.quorum && status.quorate) ++status.votes;
   status.lease_left_ms = std::max<std::int64_t>(0, to_ms(state.lease_until - now));
   status.lease_ms = to_ms(timing.lease);
   status.token_ms = to_ms(timing.token);
@@ -178,7 +183,9 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
   status.timing_preset = std::string(config::to_string(config.timing.preset));
   status.epoch = state.cluster.epoch.value();
   status.config_hash = config::hash_text(state.settings.config_hash);
+  status.two_node = std::string(config::to_string(config.two_node));
   status.corosync = surroundings.corosync;
+  status.arbiter = surroundings.arbiter;
   status.data_plane = surroundings.data_plane;
   for (const config::Node& node : config.nodes) status.nodes.push_back(make_node(state, node, now));
   for (std::size_t i = 0; i < config.vips.size(); ++i) {

@@ -18,6 +18,7 @@ namespace relais::node {
 struct Surroundings {
   std::string version;
   std::string corosync;  // see control::Status::corosync
+  std::string arbiter;   // see control::Status::arbiter
   control::DataPlaneStatus data_plane;
 };
 

@@ -51,8 +51,8 @@ constexpr Timing timing_for_token(Duration token) {
 }
 
 // How long Corosync may count an arbiter's vote after it has last been renewed: relaisd sets this in corosync.conf. An
-// arbiter takes a node for gone one and a half heartbeats after the last at the earliest, so this much later, at most, the
-// vote that it gave away is over on the node that had it.
+// arbiter takes a node for gone one and a half heartbeats after the last at the earliest, so this much later, at most,
+// the vote that it gave away is over on the node that had it.
 constexpr Duration arbiter_vote_timeout(Duration arbiter_heartbeat) {
   using namespace std::chrono_literals;
   return std::max<Duration>(arbiter_heartbeat, 500ms);

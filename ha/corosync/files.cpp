@@ -17,6 +17,7 @@ namespace relais::corosync {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+constexpr std::uintmax_t kMaxLogBytes = 1024 * 1024;
 constexpr std::uintmax_t kTailBytes = 4096;
 
 Result<> write_all(int fd, std::span<const std::uint8_t> content, const std::string& name) {
@@ -50,6 +51,24 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::span<cons
     written = system_error("cannot replace " + path.string());
   if (!written) ::unlink(temporary.c_str());
   return written;
+}
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+Result<LogFile> open_log(const std::filesystem::path& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path.parent_path(), failure);
+  LogFile log{.file = {}, .start = std::filesystem::file_size(path, failure)};
+  if (failure) log.start = 0;
+  if (log.start > kMaxLogBytes) {
+    std::filesystem::rename(path, path.string() + ".1", failure);
+    log.start = 0;
+  }
+  log.file.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+  if (!log.file) return system_error("cannot open " + path.string());
+  return log;
 }
 
 Result<std::string> read_small_file(const std::filesystem::path& path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 #include <sys/types.h>
 
@@ -9,11 +10,23 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace relais::corosync {
 
 // Replaces the file at once: readers see the old content or the new one, also after a crash. `mode` as for open(2).
 Result<> write_file_atomically(const std::filesystem::path& path, std::span<const std::uint8_t> content, mode_t mode);
+
+std::span<const std::uint8_t> bytes_of(std::string_view text);
+
+// A log that a program writes to, and where its output begins in it.
+struct LogFile {
+  UniqueFd file;
+  std::uintmax_t start = 0;
+};
+
+// Opened for appending, made if need be. One of more than a megabyte is renamed to "….1" first.
+Result<LogFile> open_log(const std::filesystem::path& path);
 
 // At most a megabyte.
 Result<std::string> read_small_file(const std::filesystem::path& path);

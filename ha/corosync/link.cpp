@@ -166,8 +166,7 @@ class RingLink::Worker {
 
   void serve(RingConnection& connection) {
     note_connected();
-    ViewBuilder builder(shared_->settings.self, {.expected = static_cast<std::uint32_t>(shared_->settings.nodes),
-                                                 .quorum = majority_of(shared_->settings.nodes)});
+    ViewBuilder builder(shared_->settings.self, shared_->settings.votes);
     const Instant connected_at = boot_now();
     bool timers_read = false;
     while (true) {

@@ -28,7 +28,7 @@ namespace relais::corosync {
 
 struct LinkSettings {
   NodeId self;
-  std::size_t nodes = 0;         // configured in the cluster: one vote each
+  Votes votes;                   // as Corosync counts them
   std::string group = "relais";  // name of the process group
 };
 

@@ -26,13 +26,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::uintmax_t kMaxLogBytes = 1024 * 1024;
 constexpr mode_t kSecret = 0600;
 constexpr std::string_view kName = "corosync";
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 // A file in memory that takes a program's output.
 UniqueFd open_memory_file() { return UniqueFd(::memfd_create("relais-output", MFD_CLOEXEC)); }
@@ -205,10 +200,11 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   }
 
   void launch() {
-    const auto log = open_log();
+    const auto log = open_log(settings_.log_file);
     if (!log) return fail(log.error());
+    log_start_ = log->start;
     auto process =
-        spawn_in_own_session({settings_.program.string(), "-f", "-c", configuration_file().string()}, log->get());
+        spawn_in_own_session({settings_.program.string(), "-f", "-c", configuration_file().string()}, log->file.get());
     if (!process) return fail(explain_spawn(process.error()));
     adopted_ = false;
     ++starts_;
@@ -217,20 +213,6 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
       note_error(recorded.error().to_string());  // it runs; the next relaisd will start it again instead of adopting it
     }
     report(ha::Severity::info, "corosync-started", "corosync runs as process " + std::to_string(process_.id));
-  }
-
-  Result<UniqueFd> open_log() {
-    std::error_code ignored;
-    std::filesystem::create_directories(settings_.log_file.parent_path(), ignored);
-    log_start_ = std::filesystem::file_size(settings_.log_file, ignored);
-    if (ignored) log_start_ = 0;
-    if (log_start_ > kMaxLogBytes) {
-      std::filesystem::rename(settings_.log_file, settings_.log_file.string() + ".1", ignored);
-      log_start_ = 0;
-    }
-    UniqueFd log(::open(settings_.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    if (!log) return system_error("cannot open " + settings_.log_file.string());
-    return log;
   }
 
   Result<> record_start() const {

@@ -7,6 +7,7 @@
 #include "ha/corosync/render.h"
 
 #include "base/invariant.h"
+#include "ha/core/timing.h"
 
 #include <algorithm>
 #include <string_view>
@@ -97,7 +98,26 @@ void write_nodes(Sections& out, const RingSetup& setup) {
   out.close();
 }
 
-// Corosync's tie breaker works once both nodes have met: a lowest node that starts alone is not quorate.
+// The sync timeout bounds how long a new ring waits for the arbiter's word: it takes a silent node for gone after three
+// heartbeats at most. The vote goes to a half only (ffsplit); of two that ask, the one that had it keeps it.
+void write_arbiter(Sections& out, const Arbiter& arbiter) {
+  out.open("device");
+  out.set("model", "net");
+  out.set("votes", 1);
+  out.set("timeout", to_ms(ha::arbiter_vote_timeout(arbiter.heartbeat)));
+  out.set("sync_timeout", to_ms(4 * arbiter.heartbeat + std::chrono::seconds(1)));
+  out.open("net");
+  out.set("host", arbiter.host);
+  out.set("port", arbiter.port);
+  out.set("tls", arbiter.tls == ArbiterTls::required ? "required" : "off");
+  out.set("algorithm", "ffsplit");
+  out.set("tie_breaker", "lowest");
+  out.close();
+  out.close();
+}
+
+// Corosync's tie breaker works once both nodes have met: a lowest node that starts alone is not quorate. So does its
+// two_node, which waits for both after every start.
 void write_quorum(Sections& out, const RingSetup& setup) {
   out.open("quorum");
   out.set("provider", "corosync_votequorum");
@@ -105,6 +125,8 @@ void write_quorum(Sections& out, const RingSetup& setup) {
     out.set("auto_tie_breaker", 1);
     out.set("auto_tie_breaker_node", "lowest");
   }
+  if (setup.nodes.size() == 2 && setup.two_node == TwoNodeRule::both) out.set("two_node", 1);
+  if (setup.arbiter) write_arbiter(out, *setup.arbiter);
   out.close();
 }
 
@@ -130,6 +152,7 @@ std::uint32_t token_retransmits(Duration token) {
 
 std::string render_corosync_conf(const RingSetup& setup) {
   INVARIANT(!setup.nodes.empty() && setup.token >= std::chrono::milliseconds(50), "the configuration was checked");
+  INVARIANT(setup.arbiter.has_value() == (setup.two_node == TwoNodeRule::arbiter), "an arbiter comes with its rule");
   const std::size_t links = setup.nodes.front().links.size();
   INVARIANT(links == 1 || links == 2, "a node has one or two heartbeat links");
   for (const RingNode& node : setup.nodes) INVARIANT(node.links.size() == links, "as many links on every node");

@@ -16,6 +16,7 @@
 
 #include "base/ids.h"
 #include "ha/core/event.h"
+#include "ha/corosync/render.h"
 
 #include <compare>
 #include <cstddef>
@@ -59,11 +60,6 @@ struct GroupChange {
 };
 
 enum class Quorate : std::uint8_t { no, yes };
-
-struct Votes {
-  std::uint32_t expected = 0;
-  std::uint32_t quorum = 0;
-};
 
 // Equal on all nodes that see the same ring and the same daemons; practically never equal otherwise. (A daemon that
 // ends and comes back in the same ring with the same process id gives the same id again.)

@@ -46,6 +46,7 @@ class Need:
     nodes: int = 3
     start: int = 0          # boot only so many; 0: all
     weights: tuple = ()     # (("n1", 2), …)
+    two_node: str = "none"
     fresh: str = "no"       # "yes": made for this scenario, whatever is up
 
 
@@ -76,7 +77,7 @@ class Cluster:
     def fitting(need):
         """The lab that is up if it fits and is healthy; else a new one."""
         plan = topology.Plan(prefix=options.prefix, nodes=need.nodes, timing=need.timing, weights=dict(need.weights),
-                             build=os.path.abspath(options.build), key=KEY)
+                             build=os.path.abspath(options.build), key=KEY, two_node=need.two_node)
         wanted = need.start or need.nodes
         with states.locked(options.prefix):
             try:

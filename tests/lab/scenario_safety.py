@@ -49,16 +49,53 @@ class Partition(Scenario):
         self.assert_one_owner_per_bucket()
 
 
+class OneWayCuts(Scenario):
+    """One direction of both heartbeat links of a node: it is out of the cluster, as if all were cut; nothing flaps."""
+
+    name = "one_way_cuts"
+    need = Need(timing="fast")
+
+    def cut_one_way(self, direction):
+        last_event = self.cluster.events("n1")[-1]["id"]
+        count = self.count_answers()
+        run = self.load(rate=RATE)
+        time.sleep(1)
+        faults.cut(self.cluster.state, "n2", ("heart0", "heart1"), direction)
+        wait_until(lambda: self.cluster.status("n2")["lease_left_ms"] == 0, 5, "the cut-off node keeps its lease")
+        wait_until(lambda: self.cluster.shares("n1")["n2"] == 0, 5, "the others do not take over")
+        run.phase("apart")
+        time.sleep(2)
+        run.phase("heal")
+        kinds = [event["kind"] for event in self.cluster.events("n1", last_event)]
+        faults.heal(self.cluster.state, "n2")
+        self.cluster.wait_settled()
+        report = run.finish()
+        _, twice = count.finish()
+        self.assertEqual(twice, {}, "two nodes answered one connection")
+        self.assertEqual((kinds.count("node-died"), kinds.count("joined")), (1, 0), f"the others saw {kinds}")
+        self.assertEqual((report.total["failed"], report.total["refused"]), (0, 0), report.total["troubles"][:5])
+        apart = report.phase("apart")
+        self.assertEqual((apart["answers"].get("n2", 0), apart["delayed"], apart["reset"]), (0, 0, 0))
+        self.assert_one_owner_per_bucket()
+
+    def test_a_node_that_cannot_receive_is_out_and_comes_back(self):
+        self.cut_one_way("in")
+
+    def test_a_node_that_cannot_send_is_out_and_comes_back(self):
+        self.cut_one_way("out")
+
+
 class Freeze(Scenario):
     name = "freeze"
     timeout_s = 150
 
-    def freeze_and_thaw(self, process):
+    def freeze_and_thaw(self, *processes):
         count = self.count_answers()
         run = self.load(rate=RATE)
         time.sleep(1.5)
         run.phase("freeze")
-        faults.freeze(self.cluster.state, "n2", process)
+        for process in processes:
+            faults.freeze(self.cluster.state, "n2", process)
         time.sleep(self.cluster.detection_ms() / 1000 + 1)
         run.phase("frozen")
         time.sleep(2)
@@ -79,6 +116,12 @@ class Freeze(Scenario):
 
     def test_a_frozen_corosync_loses_its_share_and_gets_it_back(self):
         self.freeze_and_thaw("corosync")
+
+    def test_a_node_frozen_as_a_whole_loses_its_share_and_gets_it_back(self):
+        self.freeze_and_thaw("all")
+
+    def test_relaisd_frozen_together_with_corosync_loses_its_share_and_gets_it_back(self):
+        self.freeze_and_thaw("relaisd", "corosync")
 
 
 class PathMtu(Scenario):

@@ -29,6 +29,14 @@ const std::vector<Row> kRows = {
     {"timing preset: normal -> relaxed", [](Cluster& c) { c.timing.preset = TimingPreset::relaxed; }},
     {"grace: 10 s -> 20 s", [](Cluster& c) { c.timing.grace = std::chrono::seconds(20); }},
     {"drain limit: 3600 s -> 0 s", [](Cluster& c) { c.timing.drain_limit = std::chrono::seconds(0); }},
+    {"arbiter: none -> arbiter.example.net:5403, without TLS, heartbeat 200 ms",
+     [](Cluster& c) {
+       c.arbiter = {.host = "arbiter.example.net",
+                    .port = 5403,
+                    .tls = ArbiterTls::off,
+                    .certificates = "/c",
+                    .heartbeat = std::chrono::milliseconds(200)};
+     }},
     {"two-node rule: none -> lowest", [](Cluster& c) { c.two_node = TwoNode::lowest; }},
     {"name of node 2: n2 -> b", [](Cluster& c) { c.nodes[1].name = "b"; }},
     {"address of node 1: 198.51.100.11 -> 198.51.100.21",

@@ -106,6 +106,22 @@ TEST(Configuration, a_metrics_address_may_be_ipv6) {
   EXPECT_EQ(to_string(*cluster.metrics_listen), "[::1]:9460");
 }
 
+TEST(Configuration, an_arbiter_gets_corosyncs_port_tls_and_a_heartbeat_that_every_arbiter_serves) {
+  const Cluster cluster = parsed(with("[quorum]\ntwo_node = \"arbiter\"\narbiter = \"arbiter.example.net\"\n"));
+  ASSERT_TRUE(cluster.arbiter.has_value());
+  EXPECT_EQ(address_of(*cluster.arbiter), "arbiter.example.net:5403");
+  EXPECT_EQ(cluster.arbiter->tls, ArbiterTls::required);
+  EXPECT_EQ(cluster.arbiter->certificates, "/etc/corosync/qdevice/net/nssdb");
+  EXPECT_EQ(cluster.arbiter->heartbeat, 1000ms);
+  EXPECT_EQ(timing_of(cluster).arbiter_lag, 1000ms);
+}
+
+TEST(Configuration, nodes_with_different_arbiters_are_not_one_cluster) {
+  const std::string one = "[quorum]\ntwo_node = \"arbiter\"\narbiter = \"192.0.2.9\"\n";
+  const std::string other = "[quorum]\ntwo_node = \"arbiter\"\narbiter = \"192.0.2.8\"\n";
+  EXPECT_NE(common_hash_of(parsed(with(one))), common_hash_of(parsed(with(other))));
+}
+
 TEST(Configuration, a_tie_of_two_nodes_can_be_given_to_the_lowest) {
   EXPECT_EQ(parsed(with("[quorum]\ntwo_node = \"lowest\"\n")).two_node, TwoNode::lowest);
 }

@@ -82,6 +82,14 @@ Vip random_vip(Prng& prng, std::size_t number, const std::vector<Node>& nodes) {
   return vip;
 }
 
+Arbiter random_arbiter(Prng& prng) {
+  return {.host = prng.chance(500) ? "arbiter.example.net" : "2001:db8::9",
+          .port = static_cast<std::uint16_t>(1 + prng.below(65535)),
+          .tls = prng.chance(500) ? ArbiterTls::off : ArbiterTls::required,
+          .certificates = random_path(prng),
+          .heartbeat = std::chrono::milliseconds(100 + prng.below(9901))};
+}
+
 }  // namespace
 
 Cluster random_cluster(Prng& prng) {
@@ -100,6 +108,11 @@ Cluster random_cluster(Prng& prng) {
   cluster.timing.gateway_interval = std::chrono::milliseconds(prng.between(100, 2000));
   cluster.nodes = random_nodes(prng);
   if (cluster.nodes.size() == 2 && prng.chance(500)) cluster.two_node = TwoNode::lowest;
+  if (cluster.nodes.size() == 2 && prng.chance(200)) cluster.two_node = TwoNode::both;
+  if (cluster.nodes.size() % 2 == 0 && prng.chance(300)) {
+    cluster.two_node = TwoNode::arbiter;
+    cluster.arbiter = random_arbiter(prng);
+  }
   for (std::uint64_t i = 1 + prng.below(kMaxVips); i > 0; --i) {
     cluster.vips.push_back(random_vip(prng, cluster.vips.size(), cluster.nodes));
   }

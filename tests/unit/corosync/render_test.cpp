@@ -1,6 +1,8 @@
 // corosync.conf for typical clusters, as text.
 #include "ha/corosync/render.h"
 
+#include "ha/corosync/arbiter.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -97,6 +99,42 @@ TEST(Render, of_two_nodes_the_lowest_stays_quorate_if_asked_for) {
   EXPECT_THAT(render_corosync_conf(setup), HasSubstr("  auto_tie_breaker: 1\n  auto_tie_breaker_node: lowest\n"));
 }
 
+TEST(Render, an_arbiter_has_a_vote_and_names_its_host_and_whether_it_is_encrypted) {
+  RingSetup setup = cluster_of(2, 1);
+  setup.two_node = TwoNodeRule::arbiter;
+  setup.arbiter = {.host = "arbiter.example.net", .port = 5403, .tls = ArbiterTls::required, .heartbeat = 1000ms};
+  EXPECT_THAT(
+      render_corosync_conf(setup),
+      HasSubstr("  device {\n    model: net\n    votes: 1\n    timeout: 1000\n    sync_timeout: 5000\n    net {\n"
+                "      host: arbiter.example.net\n      port: 5403\n      tls: required\n"
+                "      algorithm: ffsplit\n      tie_breaker: lowest\n    }\n  }\n"));
+  EXPECT_EQ(votes_of(2, TwoNodeRule::arbiter).expected, 3U);
+  EXPECT_EQ(votes_of(2, TwoNodeRule::arbiter).quorum, 2U);
+}
+
+TEST(Render, a_vote_lives_half_a_second_at_least_however_short_the_arbiters_heartbeat_is) {
+  RingSetup setup = cluster_of(2, 1);
+  setup.two_node = TwoNodeRule::arbiter;
+  setup.arbiter = {.host = "192.0.2.9", .port = 5403, .tls = ArbiterTls::off, .heartbeat = 200ms};
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("    timeout: 500\n    sync_timeout: 1800\n"));
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("      tls: off\n"));
+}
+
+TEST(Render, both_of_two_nodes_stay_quorate_if_asked_for) {
+  RingSetup setup = cluster_of(2, 1);
+  setup.two_node = TwoNodeRule::both;
+  EXPECT_THAT(render_corosync_conf(setup), HasSubstr("  two_node: 1\n"));
+  EXPECT_EQ(votes_of(2, TwoNodeRule::both).quorum, 1U);
+}
+
+TEST(Arbiter, is_connected_if_the_clients_own_status_says_so) {
+  EXPECT_EQ(state_in("OK\nQdevice information\nState:\t\t\tConnected\nTLS: no\n"), ArbiterState::connected);
+  EXPECT_EQ(state_in("OK\nState:\t\t\tConnect failed\n"), ArbiterState::apart);
+  EXPECT_EQ(state_in("OK\nState:\t\t\tDisconnected\n"), ArbiterState::apart);
+  EXPECT_EQ(state_in("OK\n"), ArbiterState::apart);
+  EXPECT_EQ(state_in(""), ArbiterState::apart);
+}
+
 TEST(Render, the_two_node_rule_means_nothing_for_three) {
   RingSetup setup = cluster_of(3, 1);
   setup.two_node = TwoNodeRule::lowest;
@@ -127,11 +165,12 @@ TEST(TokenRetransmits, leave_at_least_30_ms_for_each_retransmission) {
 }
 
 TEST(Majority, is_more_than_half) {
-  EXPECT_EQ(majority_of(1), 1U);
-  EXPECT_EQ(majority_of(2), 2U);
-  EXPECT_EQ(majority_of(3), 2U);
-  EXPECT_EQ(majority_of(4), 3U);
-  EXPECT_EQ(majority_of(16), 9U);
+  const auto quorum = [](std::size_t nodes) { return votes_of(nodes, TwoNodeRule::none).quorum; };
+  EXPECT_EQ(quorum(1), 1U);
+  EXPECT_EQ(quorum(2), 2U);
+  EXPECT_EQ(quorum(3), 2U);
+  EXPECT_EQ(quorum(4), 3U);
+  EXPECT_EQ(quorum(16), 9U);
 }
 
 }  // namespace

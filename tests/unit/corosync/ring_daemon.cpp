@@ -90,9 +90,11 @@ class RingDaemon {
         beat_(io_),
         commands_(io_, ::dup(STDIN_FILENO)),
         signals_(io_, SIGTERM) {
-    link_.emplace(io_, LinkSettings{.self = options.self, .nodes = options.nodes, .group = "rlsco"},
-                  LinkHandlers{.event = [this](const ha::Event& event) { take(event); },
-                               .report = [](const ha::Report& r) { report(r); }});
+    link_.emplace(
+        io_,
+        LinkSettings{.self = options.self, .votes = votes_of(options.nodes, TwoNodeRule::lowest), .group = "rlsco"},
+        LinkHandlers{.event = [this](const ha::Event& event) { take(event); },
+                     .report = [](const ha::Report& r) { report(r); }});
   }
 
   void run() {
