@@ -63,6 +63,7 @@ class OneWayCuts(Scenario):
         faults.cut(self.cluster.state, "n2", ("heart0", "heart1"), direction)
         wait_until(lambda: self.cluster.status("n2")["lease_left_ms"] == 0, 5, "the cut-off node keeps its lease")
         wait_until(lambda: self.cluster.shares("n1")["n2"] == 0, 5, "the others do not take over")
+        wait_until(lambda: not self.cluster.status("n1")["moves"], 5, "the others do not claim")
         run.phase("apart")
         time.sleep(2)
         run.phase("heal")
