@@ -187,6 +187,7 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
 
   Result<> record_start() const {
     const auto facts = facts_of(process_.id);
+    if (!facts && has_ended(process_)) return {};  // its end tells why
     if (!facts) return Error{.what = "/proc does not show corosync-qdevice", .way_out = "see the arbiter's log"};
     const RunRecord record{
         .process = process_.id, .start_ticks = facts->start_ticks, .fingerprint = wanted_fingerprint()};

@@ -217,6 +217,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
 
   Result<> record_start() const {
     const auto facts = facts_of(process_.id);
+    if (!facts && has_ended(process_)) return {};  // its end tells why
     if (!facts) return Error{.what = "/proc does not show corosync", .way_out = "mount /proc of this pid namespace"};
     const RunRecord record{
         .process = process_.id, .start_ticks = facts->start_ticks, .fingerprint = wanted_fingerprint()};

@@ -5,6 +5,7 @@
 #include "ha/corosync/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -112,6 +113,11 @@ std::string command_line_of(pid_t id) {
 void send_signal(const Process& process, int signal) {
   // Fails only if the process has just ended, which its pidfd tells.
   static_cast<void>(::syscall(SYS_pidfd_send_signal, process.pidfd.get(), signal, nullptr, 0));
+}
+
+bool has_ended(const Process& process) {
+  pollfd watched{.fd = process.pidfd.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&watched, 1, 0) == 1;
 }
 
 std::string take_exit_status(const Process& process) {

@@ -43,6 +43,9 @@ std::string command_line_of(pid_t id);
 
 void send_signal(const Process& process, int signal);
 
+// Whether it has, and waits for its parent at most.
+bool has_ended(const Process& process);
+
 // Takes the exit status of a child that has ended: "exited with status 8", "killed by signal 9". Empty if it is not
 // ours.
 std::string take_exit_status(const Process& process);

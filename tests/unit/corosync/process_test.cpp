@@ -23,6 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 // What the script does depends on files beside it: refuse (-t fails), die (ends at once), stubborn (ignores SIGTERM).
 constexpr const char* kScript = R"sh(#!/bin/sh
@@ -202,6 +203,7 @@ TEST_F(CorosyncRun, that_dies_again_and_again_is_started_less_and_less_often) {
   ASSERT_TRUE(wait_until([&] { return process->status().starts == 4; }));
   EXPECT_THAT(process->status().last_error, HasSubstr("exited with status 15"));
   EXPECT_THAT(process->status().last_error, HasSubstr("its log ends: starting | No interface"));
+  EXPECT_THAT(reports_, Not(testing::Contains(HasSubstr("/proc does not show"))));
   EXPECT_TRUE(stop(*process));
 }
 

@@ -6,6 +6,7 @@
 #include "tests/unit/corosync/temporary_directory.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,10 +14,6 @@
 
 namespace relais::corosync {
 namespace {
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 TEST(RunRecord, comes_back_as_it_was) {
   const RunRecord record{.process = 123, .start_ticks = 456, .fingerprint = ~0ULL};
@@ -52,6 +49,22 @@ TEST(ProcessStat, this_process_has_one) {
   const auto facts = facts_of(::getpid());
   ASSERT_TRUE(facts);
   EXPECT_GT(facts->start_ticks, 0U);
+}
+
+TEST(Process, that_waits_for_its_parent_has_ended_though_proc_has_no_more_to_say) {
+  const auto process = spawn_in_own_session({"/bin/sh", "-c", "exit 3"}, STDERR_FILENO);
+  ASSERT_TRUE(process);
+  pollfd watched{.fd = process->pidfd.get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&watched, 1, 5000), 1);
+  EXPECT_TRUE(has_ended(*process));
+  EXPECT_FALSE(facts_of(process->id));
+  EXPECT_EQ(take_exit_status(*process), "exited with status 3");
+}
+
+TEST(Process, that_runs_has_not_ended) {
+  const auto process = open_process(::getpid());
+  ASSERT_TRUE(process);
+  EXPECT_FALSE(has_ended(*process));
 }
 
 TEST(Files, are_replaced_whole_with_the_mode_asked_for) {
