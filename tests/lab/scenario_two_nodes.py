@@ -92,7 +92,7 @@ class Neither(TwoNodes):
 
     def test_alone_nobody_answers(self):
         self.crash_either()
-        self.assertEqual(self.part_and_heal(), (set(), {}))
+        self.assertEqual(self.part_and_heal(), (set(), []))
 
 
 class Lowest(TwoNodes):
@@ -102,7 +102,7 @@ class Lowest(TwoNodes):
 
     def test_alone_the_lower_node_goes_on_and_the_higher_answers_nobody(self):
         self.crash_either()
-        self.assertEqual(self.part_and_heal(), ({"n1"}, {}))
+        self.assertEqual(self.part_and_heal(), ({"n1"}, []))
 
 
 class Both(TwoNodes):
@@ -139,7 +139,7 @@ class ByArbiter(TwoNodes):
     def test_either_goes_on_alone_and_one_does_while_they_are_apart(self):
         self.crash_either()
         serving, twice = self.part_and_heal()
-        self.assertEqual((len(serving), twice), (1, {}))
+        self.assertEqual((len(serving), twice), (1, []))
 
     def test_the_loss_of_the_arbiter_costs_nothing_while_both_live(self):
         run = self.load(rate=RATE, long_lived=8)

@@ -36,6 +36,17 @@ TEST(Status, of_a_node_that_answers_nobody_says_so) {
   expect_golden("status_lost", render_status(lost_cluster(), kPlain));
 }
 
+TEST(Status, of_a_cluster_with_an_arbiter_says_what_its_loss_means) {
+  control::Status status = calm_cluster();
+  EXPECT_EQ(render_status(status, kPlain).find("arbiter"), std::string::npos);
+  status.arbiter = "connected";
+  EXPECT_NE(render_status(status, kPlain).find("arbiter     connected\n"), std::string::npos);
+  status.arbiter = "no connection: timed out";
+  const std::string text = render_status(status, kPlain);
+  EXPECT_NE(text.find("no connection: timed out; if a node is lost now, the half that is left answers nobody"),
+            std::string::npos);
+}
+
 TEST(Status, has_colours_where_they_are_wanted) {
   expect_golden("status_colored", render_status(busy_cluster(), kColored));
 }

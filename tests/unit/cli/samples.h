@@ -22,6 +22,7 @@ inline control::Status calm_cluster() {
                          .timing_preset = "normal",
                          .epoch = 17,
                          .config_hash = "627db955e3f1ae8e",
+                         .two_node = "none",
                          .corosync = "running"};
   for (std::uint32_t id = 1; id <= 3; ++id) {
     status.nodes.push_back({.id = id,

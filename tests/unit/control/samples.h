@@ -47,6 +47,8 @@ inline Status sample_status() {
                 .timing_preset = "normal",
                 .epoch = 18'446'744'073'709'551'615ULL,
                 .config_hash = "0123456789abcdef",
+                .two_node = "arbiter",
+                .arbiter = "no connection: timed out",
                 .corosync = "running"};
   status.nodes = {sample_node()};
   status.vips = {sample_vip()};

@@ -31,6 +31,7 @@ NodeSet set_of(std::initializer_list<std::uint32_t> nodes) {
 
 Bench::Bench(Setup setup) : setup_(std::move(setup)), timing_(timing_for_token(setup_.token)) {
   timing_.drain_limit = setup_.drain_limit;
+  timing_.arbiter_lag = setup_.arbiter_lag;
   for (std::uint32_t id = 1; id <= setup_.nodes; ++id) {
     Node& node = nodes_[id];
     node.states.assign(setup_.vips, BucketStates{});
@@ -46,6 +47,7 @@ void Bench::start_with_common_hash(std::uint32_t node, std::uint64_t hash) {
   Settings settings{
       .self = NodeId(node), .incarnation = own.incarnation, .config_hash = 7, .common_hash = hash, .version = "test"};
   settings.timing = timing_;
+  settings.split = setup_.split;
   settings.vips = setup_.vips;
   for (std::uint32_t id = 1; id <= setup_.nodes; ++id) {
     const auto weight = setup_.weights.find(id);
@@ -85,6 +87,8 @@ void Bench::view(NodeSet members, Ring ring, LeaveReason reason) {
 
 void Bench::inquorate_view(NodeSet members) { show(members, Ring::fresh, LeaveReason::node_down, Quorum::missing); }
 
+void Bench::quorate_view(NodeSet members) { show(members, Ring::fresh, LeaveReason::node_down, Quorum::there); }
+
 void Bench::show(NodeSet members, Ring ring, LeaveReason reason, Quorum quorum) {
   ++view_number_;
   ring_ = members;
@@ -100,8 +104,8 @@ void Bench::show(NodeSet members, Ring ring, LeaveReason reason, Quorum quorum) 
     }
     for (const NodeId gone : node.shown - members) event.left.push_back({.node = gone, .reason = reason});
     event.same_ring = ring == Ring::same && node.last_view != 0;
-    event.expected = setup_.nodes;
-    event.quorum = setup_.nodes / 2 + 1;
+    event.expected = setup_.nodes + (setup_.split == SplitRule::arbiter ? 1 : 0);
+    event.quorum = event.expected / 2 + 1;
     node.shown = members;
     node.last_view = view_number_;
     step_node(id.value(), event);

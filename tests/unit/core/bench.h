@@ -27,6 +27,8 @@ class Bench {
     std::size_t vips = 1;
     Duration drain_limit = std::chrono::hours(1);
     std::map<std::uint32_t, std::uint16_t> weights;  // of all VIPs; 1 if not named
+    SplitRule split = SplitRule::fixed;
+    Duration arbiter_lag{};
   };
 
   explicit Bench(Setup setup);
@@ -45,6 +47,8 @@ class Bench {
   // joined, and who is not here any more has left for `reason`. Quorate: more than half of all nodes.
   void view(NodeSet members, Ring ring = Ring::fresh, LeaveReason reason = LeaveReason::node_down);
   void inquorate_view(NodeSet members);
+  // By a rule for halves.
+  void quorate_view(NodeSet members);
   // From now on nothing is delivered, until the next view.
   void halt() {
     halted_ = true;

@@ -301,6 +301,12 @@ TEST(Doctor, believes_loose_reverse_path_filtering_and_a_single_interface) {
   EXPECT_TRUE(diagnose(facts, healthy_status()).empty());
 }
 
+TEST(Doctor, has_nothing_against_an_arbiter_that_is_connected) {
+  control::Status status = healthy_status();
+  status.arbiter = "connected";
+  EXPECT_TRUE(diagnose(healthy_machine(), status).empty());
+}
+
 TEST(Doctor, finds_what_relaisd_says_of_itself) {
   expect_findings({
       {"no quorum",
@@ -316,6 +322,8 @@ TEST(Doctor, finds_what_relaisd_says_of_itself) {
        },
        Severity::warning, "joining, no state yet", "relais events"},
       {"no lease", [](Facts&, auto& s) { s.lease_left_ms = 0; }, Severity::error, "no lease", "relais events"},
+      {"arbiter", [](Facts&, auto& s) { s.arbiter = "no connection: timed out"; }, Severity::warning,
+       "the arbiter does not answer this node: no connection: timed out", "corosync-qnetd runs"},
       {"corosync", [](Facts&, auto& s) { s.corosync = "stopped: it crashed"; }, Severity::error, "stopped: it crashed",
        "corosync -t"},
       {"generic",

@@ -82,6 +82,31 @@ TEST(View, a_node_outside_says_why) {
   EXPECT_NE(status.why.find("2 of 2 votes needed"), std::string::npos) << status.why;
 }
 
+TEST(View, an_arbiters_vote_is_counted_where_a_half_is_quorate_by_it) {
+  ha::State state = member_state();
+  config::Cluster config = two_nodes();
+  config.two_node = config::TwoNode::arbiter;
+  config.arbiter = config::Arbiter{.host = "arbiter.example.net", .port = 5403, .certificates = {}, .heartbeat = 1s};
+  EXPECT_EQ(make_status(state, config, {}, kNow).expected_votes, 3U) << "before there is a ring";
+  state.view = {.members = NodeSet(0b10), .joined = {}, .left = {}, .quorate = true, .quorum = 2, .expected = 3};
+  const control::Status alone = make_status(state, config, {.arbiter = "connected"}, kNow);
+  EXPECT_EQ(alone.votes, 2U);
+  EXPECT_EQ(alone.two_node, "arbiter");
+  EXPECT_EQ(alone.arbiter, "connected");
+  state.view.quorate = false;
+  EXPECT_EQ(make_status(state, config, {.arbiter = "connected"}, kNow).votes, 1U) << "the other half has the vote";
+}
+
+TEST(View, under_both_a_node_that_waits_for_the_other_says_how_to_end_the_waiting) {
+  ha::State state = member_state();
+  state.role = ha::Role::outside;
+  state.view = {.members = NodeSet(0b10), .joined = {}, .left = {}, .quorate = false, .quorum = 1, .expected = 2};
+  config::Cluster config = two_nodes();
+  config.two_node = config::TwoNode::both;
+  const control::Status status = make_status(state, config, {}, kNow);
+  EXPECT_NE(status.why.find("quorum.cancel_wait_for_all"), std::string::npos) << status.why;
+}
+
 TEST(View, who_names_owner_and_standby_for_the_clients_family_only) {
   const control::Who who = make_who(member_state(), two_nodes(), {}, *IpAddress::parse("203.0.113.7"), kNow);
   ASSERT_EQ(who.vips.size(), 1U);
