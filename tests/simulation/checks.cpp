@@ -48,12 +48,6 @@ std::string bucket_name(std::size_t vip, std::size_t bucket) {
   return "VIP " + std::to_string(vip) + " bucket " + std::to_string(bucket);
 }
 
-// Where both halves of a split go on, there are two memberships until they have met again, and the rules hold in each.
-bool share_membership(const SimNode& one, const SimNode& other) {
-  return one.daemon && other.daemon && one.daemon->cluster.members.contains(other.id) &&
-         other.daemon->cluster.members.contains(one.id);
-}
-
 std::size_t first_of(const BucketMask& mask) { return mask._Find_first(); }
 
 // Owners' counts against their exact shares, within one bucket.
@@ -109,6 +103,11 @@ std::string node_unsettled(const SimNode& node, const ha::Cluster& cluster, Dura
 }
 
 }  // namespace
+
+bool share_membership(const SimNode& one, const SimNode& other) {
+  return one.daemon && other.daemon && one.daemon->cluster.members.contains(other.id) &&
+         other.daemon->cluster.members.contains(one.id);
+}
 
 ClusterPrint print_of(const ha::Cluster& cluster) {
   ClusterPrint print{.epoch = cluster.epoch.value(), .members = cluster.members.bits()};

@@ -28,6 +28,9 @@ struct ClusterPrint {
 ClusterPrint print_of(const ha::Cluster& cluster);
 std::string difference(const ClusterPrint& a, const ClusterPrint& b);
 
+// Where both halves of a split go on, there are two memberships until they have met again, and the rules hold in each.
+bool share_membership(const SimNode& one, const SimNode& other);
+
 class Checks {
  public:
   explicit Checks(const Plan& plan) : plan_(plan) {}

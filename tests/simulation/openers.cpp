@@ -2,6 +2,8 @@
 // (netfilter/hold), on simulated time.
 #include "tests/simulation/world.h"
 
+#include <algorithm>
+
 namespace relais::simulation {
 
 namespace {
@@ -59,7 +61,12 @@ void World::hold_opener(SimNode& node, std::uint64_t opener) {
 }
 
 void World::accept_opener(SimNode& node, std::uint64_t opener) {
-  const Client& client = clients_.at(opener);
+  Client& client = clients_.at(opener);
+  if (plan_.split == Split::both) {
+    client.met_two_halves |= std::ranges::any_of(nodes_, [&](const SimNode& other) {
+      return other.id != node.id && other.data_plane.connections.contains(opener) && !share_membership(node, other);
+    });
+  }
   DataPlane& plane = node.data_plane;
   plane.openers[opener] =
       NotedOpener{.fate = Fate::accepted, .since = node.clock.local(now()), .vip = client.vip, .bucket = client.bucket};
@@ -92,7 +99,7 @@ void World::send_answer(SimNode& node, std::uint64_t opener) {
 // The client goes on, which all nodes see.
 void World::receive_answer(NodeId from, std::uint64_t opener) {
   Client& client = clients_.at(opener);
-  checks_.on_answer(from, client.answered_by, opener);
+  if (!client.met_two_halves) checks_.on_answer(from, client.answered_by, opener);
   if (client.answered_by.empty() && client.began >= Duration{}) {
     const Duration waited = now() - client.began - client.way;
     if (waited > plan_.timing.hold_settle)

@@ -59,6 +59,7 @@ struct Client {
   std::uint32_t sent = 0;       // how often the opener was sent
   NodeSet answered_by;          // whose answers have come
   Duration answered_after{-1};  // negative: not yet
+  bool met_two_halves = false;  // that both went on, and let it in
 };
 
 class World {
