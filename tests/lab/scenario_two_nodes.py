@@ -31,11 +31,8 @@ class TwoNodes(Scenario):
         return 4 * self.cluster.detection_ms() / 1000 + 4
 
     def back_together(self):
-        wait_until(lambda: self.unsettled() is None, 30, self.unsettled)
+        self.cluster.wait_settled()
         self.assert_one_owner_per_bucket()
-
-    def unsettled(self):
-        return self.cluster.unsettled()
 
     def crash_either(self):
         """A crash of each node; the other serves everybody or answers nobody, as the rule says."""
@@ -109,10 +106,6 @@ class Both(TwoNodes):
     name = "two_nodes_both"
     need = Need(timing="fast", nodes=2, two_node="both")
     survives = {"n1": "yes", "n2": "yes"}
-
-    def unsettled(self):
-        """But for leftovers: a connection that the other node reset at the client stays open on this one."""
-        return self.cluster.unsettled_but_leftovers()
 
     def test_either_goes_on_alone_and_both_do_while_they_are_apart(self):
         self.crash_either()
