@@ -27,8 +27,8 @@ Result<UniqueFd> lock_front(const config::Node& self);
 // lease is set.
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
 
-// The rule of the SYN hold on the front interface. One queue per interface, so that nodes of two clusters on one machine
-// do not take each other's packets.
+// The rule of the SYN hold on the front interface. One queue per interface, so that nodes of two clusters on one
+// machine do not take each other's packets.
 Result<netfilter::QueueRule> hold_rule(const config::Node& self);
 
 struct FrontCheck {

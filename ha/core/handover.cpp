@@ -1,7 +1,7 @@
 // Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the connection
 // openers that come from then on) -> released (the old one has stopped accepting, and names the openers that it goes on
-// with; the new one adopts and lets the other held ones in), each step an ordered message, so there is never an overlap,
-// and never a gap that a client would notice. A takeover or founding is a claim: the new owner waits for the fences,
+// with; the new one adopts and lets the other held ones in), each step an ordered message, so there is never an
+// overlap, and never a gap that a client would notice. A takeover or founding is a claim: the new owner waits for the fences,
 // serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no message: every
 // member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
 #include "ha/core/machine.h"
@@ -226,9 +226,9 @@ bool has_holding_to_say(const State& state) {
          });
 }
 
-// Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who has
-// just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What this node
-// holds so far, as the standby, the owner has answered.
+// Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who
+// has just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What
+// this node holds so far, as the standby, the owner has answered.
 void Machine::say_holding_if_due() {
   if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
   for (const auto& [epoch, move] : cluster().moves) {

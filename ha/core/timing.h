@@ -37,8 +37,8 @@ constexpr Timing timing_for_token(Duration token) {
   // carry the first one after it: so survivors never stop serving while the ring drops the dead node.
   timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
   timing.guard = 15ms;  // 500 ppm of the longest lease is 1.2 ms; the rest is for packets accepted just before the end
-  // A SYN that comes in the moment of a crash waits for the fence, plus what the claim takes. Beyond a second the client
-  // has sent it again (RFC 6298).
+  // A SYN that comes in the moment of a crash waits for the fence, plus what the claim takes. Beyond a second the
+  // client has sent it again (RFC 6298).
   timing.hold = std::min<Duration>(timing.lease + timing.guard + 60ms, 880ms);
   timing.hold_settle = 100ms;
   timing.silence = timing.lease + timing.guard;

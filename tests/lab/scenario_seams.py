@@ -1,4 +1,4 @@
-"""The seams: each planned move under heavy load, with every answer on the wire checked; and a crash under a SYN flood."""
+"""Each planned move under heavy load, with every answer on the wire checked; and a crash under a SYN flood."""
 
 import signal
 import subprocess
