@@ -1,9 +1,10 @@
-// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the connection
-// openers that come from then on) -> released (the old one has stopped accepting, and names the openers that it goes on
-// with; the new one adopts and lets the other held ones in), each step an ordered message, so there is never an
-// overlap, and never a gap that a client would notice. A takeover or founding is a claim: the new owner waits for the fences,
-// serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no message: every
-// member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
+// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the
+// connection openers that come from then on) -> released (the old one has stopped accepting, and names the openers
+// that it goes on with; the new one adopts and lets the other held ones in), each step an ordered message, so there
+// is never an overlap, and never a gap that a client would notice. A takeover or founding is a claim: the new owner
+// waits for the fences, serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no
+// message: every member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-
+// are-computed.md).
 #include "ha/core/machine.h"
 
 #include <algorithm>
