@@ -16,7 +16,7 @@ constexpr std::array kAllKinds{FaultKind::node_crash,    FaultKind::daemon_crash
                                FaultKind::cut,           FaultKind::cut_one_way,    FaultKind::ring_stumbles,
                                FaultKind::slow_node,     FaultKind::slow_daemon,    FaultKind::slow_ring,
                                FaultKind::stop,          FaultKind::drain,          FaultKind::weight,
-                               FaultKind::front_lost};
+                               FaultKind::front_lost,    FaultKind::upgrade,        FaultKind::upgrade};
 constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight, FaultKind::front_lost};
 
 template <std::size_t N>
@@ -28,7 +28,7 @@ Duration draw_ms(Prng& prng, std::int64_t low, std::int64_t high) { return prng.
 
 Kind draw_kind(Prng& prng) {
   const std::uint64_t drawn = prng.below(10);
-  if (drawn == 0) return Kind::orderly;
+  if (drawn == 0) return prng.chance(300) ? Kind::upgrades : Kind::orderly;
   if (drawn == 1) return Kind::crash;
   return drawn < 5 ? Kind::single : Kind::chaos;
 }
@@ -86,7 +86,8 @@ std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
     case FaultKind::slow_ring: return static_cast<std::uint32_t>(prng.between(1000, 40000));
     case FaultKind::weight: return static_cast<std::uint32_t>(prng.below(5));
     case FaultKind::front_lost: return static_cast<std::uint32_t>(prng.between(1, 3));
-    case FaultKind::daemon_crash_inside: return static_cast<std::uint32_t>(prng.below(4));
+    case FaultKind::daemon_crash_inside:
+    case FaultKind::upgrade: return static_cast<std::uint32_t>(prng.below(4));
     case FaultKind::node_crash:
     case FaultKind::daemon_crash:
     case FaultKind::daemon_freeze:
@@ -107,6 +108,7 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
   switch (plan.kind) {
     case Kind::orderly: fault.kind = pick(prng, kOrderlyKinds); break;
     case Kind::crash: fault.kind = FaultKind::node_crash; break;
+    case Kind::upgrades: fault.kind = FaultKind::upgrade; break;
     case Kind::single:
     case Kind::chaos: fault.kind = pick(prng, kAllKinds); break;
   }
@@ -115,12 +117,16 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
   if (!has_sides) fault.nodes.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(plan.nodes.size()))));
   fault.lasts = draw_length(prng, plan.timing);
   fault.amount = draw_amount(prng, fault.kind);
+  if (plan.kind == Kind::upgrades) {
+    fault.lasts = draw_ms(prng, 5, 2500);
+    fault.amount = 1;
+  }
   return fault;
 }
 
 void draw_faults(Prng& prng, Plan& plan) {
   std::uint64_t count = 1;
-  if (plan.kind == Kind::orderly) count = 1 + prng.below(4);
+  if (plan.kind == Kind::orderly || plan.kind == Kind::upgrades) count = 1 + prng.below(4);
   if (plan.kind == Kind::chaos) count = 2 + prng.below(7);
   const Duration span = draw_ms(prng, 200, 3000);
   for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_fault(prng, plan, span));
@@ -147,7 +153,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.vips = prng.chance(250) ? 2 : 1;
   for (std::uint32_t id = 1; id <= size; ++id) plan.nodes.push_back(draw_node(prng, id, plan.vips));
   for (std::uint16_t& weight : plan.nodes[prng.below(size)].weights) weight = 1;
-  if (plan.kind == Kind::crash) {
+  if (plan.kind == Kind::crash || plan.kind == Kind::upgrades) {
     for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
   }
   // Chaos does not always wait until the cluster stands.
@@ -166,6 +172,7 @@ std::string_view to_string(Kind kind) {
   switch (kind) {
     case Kind::orderly: return "orderly";
     case Kind::crash: return "crash";
+    case Kind::upgrades: return "upgrades";
     case Kind::single: return "single";
     case Kind::chaos: return "chaos";
   }
@@ -187,6 +194,7 @@ std::string_view to_string(FaultKind kind) {
     case FaultKind::slow_daemon: return "slow relaisd";
     case FaultKind::slow_ring: return "slow ring";
     case FaultKind::stop: return "orderly stop";
+    case FaultKind::upgrade: return "upgrade";
     case FaultKind::drain: return "drain";
     case FaultKind::weight: return "weight";
     case FaultKind::front_lost: return "front lost";
