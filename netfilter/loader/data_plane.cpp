@@ -231,6 +231,7 @@ Result<DataPlane> DataPlane::resume(const DataPlaneSettings& settings) {
   if (auto loaded = load(*skeleton, before, Maps::kept); !loaded) return loaded.error();
   auto plane = over(settings, before);
   if (!plane) return plane;
+  if (auto held = plane->set_hold(HoldSwitch::on); !held) return held.error();  // its predecessor may have had none
   auto attached = attach(hooks_of(pins, settings.interface), programs_of(*skeleton), settings.choice);
   if (!attached) return std::move(attached).error();
   plane->mode_ = attached->mode;
