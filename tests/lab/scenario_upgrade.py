@@ -77,7 +77,7 @@ class Upgrade(UpgradeScenario):
         time.sleep(2)
         report = run.finish()
         _, twice = answers.finish()
-        self.assertEqual(twice, {}, "connection openers that two nodes answered")
+        self.assertEqual(twice, [], "connection openers that two nodes answered")
         self.assert_no_harm(report)
         self.assertEqual(report.total["delayed"], 0, "a connection waited for more than 200 ms")
         for node in ("n1", "n2", "n3"):

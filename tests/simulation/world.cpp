@@ -99,6 +99,7 @@ void World::check_bounds() {
   if (plan_.kind == Kind::upgrades) {
     const std::uint64_t moves = result_.takeovers + result_.handovers - moves_before_faults_;
     if (moves > 0) checks_.fail("upgrades have moved buckets " + std::to_string(moves) + " times");
+    wait_within(60ms, " in an upgrade");
     return gap_within(Duration{}, " in an upgrade");
   }
   if (plan_.kind != Kind::orderly) return;
