@@ -16,7 +16,7 @@ constexpr std::array kAllKinds{FaultKind::node_crash,    FaultKind::daemon_crash
                                FaultKind::cut,           FaultKind::cut_one_way,    FaultKind::ring_stumbles,
                                FaultKind::slow_node,     FaultKind::slow_daemon,    FaultKind::slow_ring,
                                FaultKind::stop,          FaultKind::drain,          FaultKind::weight,
-                               FaultKind::front_lost,    FaultKind::upgrade,        FaultKind::upgrade};
+                               FaultKind::front_lost};
 constexpr std::array kOrderlyKinds{FaultKind::stop, FaultKind::drain, FaultKind::weight, FaultKind::front_lost};
 
 template <std::size_t N>
@@ -28,7 +28,7 @@ Duration draw_ms(Prng& prng, std::int64_t low, std::int64_t high) { return prng.
 
 Kind draw_kind(Prng& prng) {
   const std::uint64_t drawn = prng.below(10);
-  if (drawn == 0) return prng.chance(300) ? Kind::upgrades : Kind::orderly;
+  if (drawn == 0) return Kind::orderly;
   if (drawn == 1) return Kind::crash;
   return drawn < 5 ? Kind::single : Kind::chaos;
 }
@@ -117,21 +117,43 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
   if (!has_sides) fault.nodes.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(plan.nodes.size()))));
   fault.lasts = draw_length(prng, plan.timing);
   fault.amount = draw_amount(prng, fault.kind);
-  if (plan.kind == Kind::upgrades) {
-    fault.lasts = draw_ms(prng, 5, 2500);
-    fault.amount = 1;
-  }
   return fault;
 }
 
 void draw_faults(Prng& prng, Plan& plan) {
   std::uint64_t count = 1;
-  if (plan.kind == Kind::orderly || plan.kind == Kind::upgrades) count = 1 + prng.below(4);
+  if (plan.kind == Kind::orderly) count = 1 + prng.below(4);
   if (plan.kind == Kind::chaos) count = 2 + prng.below(7);
   const Duration span = draw_ms(prng, 200, 3000);
   for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_fault(prng, plan, span));
   std::ranges::stable_sort(plan.faults, {}, &Fault::at);
   plan.faults_end = plan.faults_begin + span;
+  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
+}
+
+Fault draw_upgrade(Prng& prng, const Plan& plan) {
+  const bool is_good = plan.kind == Kind::upgrades;
+  Fault fault{.at = draw_ms(prng, to_ms(plan.faults_begin), to_ms(plan.faults_end)),
+              .kind = FaultKind::upgrade,
+              .nodes = {},
+              .lasts = is_good ? draw_ms(prng, 5, 2500) : draw_length(prng, plan.timing),
+              .amount = is_good ? 1 : draw_amount(prng, FaultKind::upgrade)};
+  fault.nodes.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(plan.nodes.size()))));
+  return fault;
+}
+
+// From numbers of their own, so that what else goes wrong in a seed's run does not depend on them.
+void draw_upgrades(Plan& plan) {
+  Prng prng(plan.seed + 0x75706772616465);
+  if (plan.kind == Kind::crash || !prng.chance(plan.kind == Kind::chaos ? 500 : 250)) return;
+  if (plan.kind == Kind::orderly) {
+    plan.kind = Kind::upgrades;
+    for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
+  }
+  if (plan.kind != Kind::chaos) plan.faults.clear();
+  const std::uint64_t count = plan.kind == Kind::single ? 1 : 1 + prng.below(4);
+  for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_upgrade(prng, plan));
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
   for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
 }
 
@@ -153,7 +175,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.vips = prng.chance(250) ? 2 : 1;
   for (std::uint32_t id = 1; id <= size; ++id) plan.nodes.push_back(draw_node(prng, id, plan.vips));
   for (std::uint16_t& weight : plan.nodes[prng.below(size)].weights) weight = 1;
-  if (plan.kind == Kind::crash || plan.kind == Kind::upgrades) {
+  if (plan.kind == Kind::crash) {
     for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
   }
   // Chaos does not always wait until the cluster stands.
@@ -165,6 +187,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.loss_permille = prng.chance(300) ? static_cast<std::uint32_t>(prng.between(5, 100)) : 0;
   plan.longest_connection = prng.chance(300) ? draw_ms(prng, 2000, 6000) : draw_ms(prng, 50, 1500);
   draw_faults(prng, plan);
+  draw_upgrades(plan);
   return plan;
 }
 
