@@ -54,7 +54,10 @@ control::DataPlaneStatus Node::data_plane_status() const {
 
 control::Status Node::status() {
   return make_status(driver_.state(), config_,
-                     {.version = RELAIS_VERSION, .corosync = corosync_status(), .data_plane = data_plane_status()},
+                     {.version = RELAIS_VERSION,
+                      .corosync = corosync_status(),
+                      .data_plane = data_plane_status(),
+                      .upgrade = upgrade_status()},
                      boot_now());
 }
 

@@ -19,6 +19,7 @@ struct Surroundings {
   std::string version;
   std::string corosync;  // see control::Status::corosync
   control::DataPlaneStatus data_plane;
+  control::UpgradeStatus upgrade;
 };
 
 control::Status make_status(const ha::State& state, const config::Cluster& config, const Surroundings& surroundings,

@@ -163,7 +163,7 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
 bool is_last_in_service(const Cluster& cluster, NodeId node) {
   const auto could_take = [&](NodeId other, std::size_t vip) {
     const NodeRecord& record = cluster.nodes.at(other);
-    return other != node && !record.drained && !gets_nothing(record) &&
+    return other != node && !record.drained && !gets_nothing(record) && record.presence == Presence::here &&
            ordered_weight(record, VipId(static_cast<std::uint8_t>(vip))) > 0;
   };
   const auto owns_some = [&](const BucketTable& table) {

@@ -21,6 +21,8 @@ struct Timing {
   Duration hello_retry{};  // a joiner that got no state asks again after so long
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
+  Duration upgrade{};           // the announced lease of a node whose daemon replaces itself
+  Duration upgrade_answer{};    // in which everybody must have acknowledged that announcement
   Duration drain_limit{};       // leftovers older than this are reset; zero: never
 
   bool operator==(const Timing&) const = default;
@@ -45,6 +47,8 @@ constexpr Timing timing_for_token(Duration token) {
   timing.hello_retry = std::max<Duration>(timing.detection, 1s);
   timing.grace = 10s;
   timing.leftover_minimum = 3s;
+  timing.upgrade = 5s;  // loading the programs takes a fraction of a second, on a busy machine some
+  timing.upgrade_answer = 1s;
   timing.drain_limit = std::chrono::hours(1);
   return timing;
 }

@@ -24,11 +24,12 @@ import scenario_safety
 import scenario_seams
 import scenario_sharing
 import scenario_torture
+import scenario_upgrade
 
 SKIPPED = 77
 # In this order they need few new labs.
-MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_seams, scenario_front, scenario_safety,
-           scenario_bad_input, scenario_quiet, scenario_torture, scenario_peers)
+MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_seams, scenario_upgrade, scenario_front,
+           scenario_safety, scenario_bad_input, scenario_quiet, scenario_torture, scenario_peers)
 
 
 def scenarios():

@@ -43,6 +43,8 @@ class Checks {
   // The longest time for which any bucket had nobody since the cluster first stood.
   Duration longest_gap() const { return longest_gap_; }
   bool has_stood() const { return last_all_answered_ >= Duration{}; }
+  // What was before does not count.
+  void forget_gaps() { longest_gap_ = Duration{}; }
 
   // Empty: the cluster has settled; else what is missing (I10).
   static std::string unsettled(std::span<const SimNode> nodes, Duration now);
