@@ -237,22 +237,31 @@ void Checks::on_answer(NodeId node, NodeSet before, std::uint64_t opener) {
 
 void Checks::note_answers(std::span<const SimNode> nodes, Duration now) {
   bool all = true;
-  for (std::size_t vip = 0; vip < plan_.vips && all; ++vip) {
+  answered_.resize(plan_.vips);
+  for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
     BucketMask answered;
     for (const SimNode& node : nodes) {
       if (node.has_lease(now)) answered |= node.data_plane.answering[vip];
     }
-    all = answered.all();
+    note_changes(answered_[vip], answered, now);
+    all = all && answered.all();
   }
-  if (!all) {
-    all_answered_since_ = Duration{-1};
-    return;
+  has_stood_ = has_stood_ || all;
+  last_noted_ = now;
+}
+
+// A bucket that is not answered now may have lost its owner right after the last look.
+void Checks::note_changes(Answered& before, const BucketMask& answered, Duration now) {
+  const BucketMask changed = before.now ^ answered;
+  for (std::size_t i = changed._Find_first(); i < kBuckets; i = changed._Find_next(i)) {
+    if (!answered[i]) {
+      before.until[i] = last_noted_;
+    } else if (has_stood_ && now - before.until[i] > longest_gap_) {
+      longest_gap_ = now - before.until[i];
+      longest_gap_end_ = now;
+    }
   }
-  if (all_answered_since_ < Duration{}) {
-    if (last_all_answered_ >= Duration{}) longest_gap_ = std::max(longest_gap_, now - last_all_answered_);
-    all_answered_since_ = now;
-  }
-  last_all_answered_ = now;
+  before.now = answered;
 }
 
 std::string Checks::unsettled(std::span<const SimNode> nodes, Duration now) {
