@@ -271,8 +271,12 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
   Receipt receipt = receipt_of(claimed.move, move->second);
   receipt.detect_us = claimed.detect_us;
   receipt.takeover_us = claimed.takeover_us;
-  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
+  let_claims_settle();
   finish_move(receipt);
+}
+
+void Machine::let_claims_settle() {
+  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
 }
 
 void Machine::apply_holding(NodeId from, const Holding& holding) {
@@ -368,12 +372,15 @@ void Machine::speak_for_moves() {
   }
 }
 
+// Without a lease nothing could be let in now: renew_lease does it.
 void Machine::claim_if_fenced() {
   if (!is_member() || now < last_fence(state)) return;
+  const bool has_lease = now < state.lease_until;
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
-    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
+    if (has_lease)
+      actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
     announce_claim(epoch, move);
   }
 }

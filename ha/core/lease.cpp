@@ -182,11 +182,19 @@ void Machine::renew_lease() {
   const bool had_none = state.lease_until <= now;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
-  // Nobody else has answered for these meanwhile (I1), so the data plane has held their openers.
-  if (had_none) actions.emplace_back(DecideHeld{.buckets = own_buckets(state), .decision = HeldDecision::release});
+  if (had_none) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
+}
+
+// Nobody else has answered for the own buckets while there was no lease (I1), so the data plane has held their openers;
+// unless some were claimed just now, which the dead owner may still have answered.
+void Machine::let_in_what_was_held() {
+  const bool has_just_claimed = !state.claimed.empty() || now < state.claims_settle_at;
+  actions.emplace_back(
+      DecideHeld{.buckets = own_buckets(state),
+                 .decision = has_just_claimed ? HeldDecision::release_unanswered : HeldDecision::release});
 }
 
 void Machine::shorten_lease() {

@@ -85,6 +85,7 @@ struct Machine {
   void tell_if_lease_ran_out();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
+  void let_in_what_was_held();
   void shorten_lease();      // from an announced one to what the heartbeats have earned
   void fence(NodeId node);   // it left: when its lease is surely over
   void fence_all_outside();  // this node knows nothing about them: assume the worst
@@ -93,6 +94,7 @@ struct Machine {
   void apply_plan(Cause cause);  // plans from the weights of the members and starts the moves
   void apply_founding_plan();    // everybody claims its share; nothing is taken for granted
   void apply_claimed(NodeId from, const Claimed& claimed);
+  void let_claims_settle();
   void apply_holding(NodeId from, const Holding& holding);
   void apply_released(NodeId from, const Released& released);
   void apply_set_drained(const SetDrained& order);

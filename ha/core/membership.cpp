@@ -309,6 +309,7 @@ void Machine::begin_membership() {
     if (record.grace) state.grace_until[node] = now + state.settings.timing.grace;
     if (record.long_lease_ms > 0) note_long_lease(node);
   }
+  let_claims_settle();  // of those that were made just before, this node has not been told
   fence_all_outside();
 }
 
