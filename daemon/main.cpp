@@ -21,6 +21,7 @@ struct Options {
   std::string node;
   bool check = false;
   bool detach = false;
+  relais::node::Program program;
 };
 
 std::string host_name() {
@@ -35,19 +36,19 @@ int fail(ExitCode code, const std::string& text) {
   return code;
 }
 
-int run(const relais::config::Cluster& config, relais::NodeId self) {
+int run(const relais::config::Cluster& config, relais::NodeId self, const relais::node::Program& program) {
   spdlog::set_default_logger(spdlog::stderr_logger_st("relaisd"));
   spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
   spdlog::flush_on(spdlog::level::info);
   boost::asio::io_context io(1);
-  auto node = relais::node::Node::open(io, config, self);
+  auto node = relais::node::Node::open(io, config, self, program);
   if (node.has_error()) return fail(kFailed, node.error().to_string());
   (*node)->start();
   io.run();
   return (*node)->exit_code();
 }
 
-int carry_out(const Options& options) {
+int carry_out(Options& options) {
   const auto config = relais::config::load(options.config);
   if (config.has_error()) {
     std::cerr << relais::config::describe(options.config, config.error());
@@ -59,10 +60,11 @@ int carry_out(const Options& options) {
     return fail(kBadConfiguration, "\"" + name + "\" is no node of " + options.config +
                                        " (name this machine with --node, or add it to the configuration)");
   }
+  options.program.configuration = options.config;
   if (options.check) return kEnded;
   if (geteuid() != 0)
     return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
-  if (!options.detach) return run(*config, self->id);
+  if (!options.detach) return run(*config, self->id, options.program);
   const auto none_runs = relais::node::lock_front(*self);
   if (none_runs.has_error()) return fail(kFailed, none_runs.error().to_string());
   const relais::Result<void> removed = relais::node::remove_front(*config, *self);
@@ -83,6 +85,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", RELAIS_VERSION);
   try {
     app.parse(argc, argv);
+    options.program = relais::node::Program::of_this_process(argc, argv);
     return carry_out(options);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);

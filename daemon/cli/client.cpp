@@ -85,6 +85,10 @@ Result<Answer<control::Version>> Client::version() const {
 
 Result<std::string> Client::configuration() const { return ask({.target = "/v1/config"}); }
 
+Result<std::string> Client::upgrade(const control::UpgradeOrder& order) const {
+  return ask({.method = Method::post, .target = "/v1/upgrade", .body = control::to_json(order)});
+}
+
 Result<std::string> Client::send_order(OrderTarget target, const control::Order& order) const {
   return ask({.method = Method::post, .target = std::string(path_of(target)), .body = control::to_json(order)});
 }

@@ -40,6 +40,7 @@ class Client {
   Result<Answer<control::ReceiptList>> receipts() const;
   Result<Answer<control::Version>> version() const;
   Result<std::string> configuration() const;
+  Result<std::string> upgrade(const control::UpgradeOrder& order) const;
   Result<std::string> send_order(OrderTarget target, const control::Order& order) const;
 
  private:

@@ -26,6 +26,7 @@ ExitCode watch_status(const Session& session);
 ExitCode ask_who(const Session& session, const AskWho& command);
 ExitCode move_node(const Session& session, const MoveNode& command);
 ExitCode change_weight(const Session& session, const ChangeWeight& command);
+ExitCode upgrade_daemon(const Session& session, const UpgradeDaemon& command);
 ExitCode show_events(const Session& session, const ShowEvents& command);
 ExitCode show_receipts(const Session& session);
 ExitCode print_switch_config(const Session& session, const PrintSwitchConfig& command);

@@ -30,6 +30,7 @@ struct Runner {
   ExitCode operator()(const AskWho& command) const { return ask_who(session, command); }
   ExitCode operator()(const MoveNode& command) const { return move_node(session, command); }
   ExitCode operator()(const ChangeWeight& command) const { return change_weight(session, command); }
+  ExitCode operator()(const UpgradeDaemon& command) const { return upgrade_daemon(session, command); }
   ExitCode operator()(const ShowEvents& command) const { return show_events(session, command); }
   ExitCode operator()(const ShowReceipts&) const { return show_receipts(session); }
   ExitCode operator()(const PrintSwitchConfig& command) const { return print_switch_config(session, command); }

@@ -51,6 +51,11 @@ struct ChangeWeight {
   std::optional<std::string> vip;
   bool operator==(const ChangeWeight&) const = default;
 };
+struct UpgradeDaemon {
+  std::optional<std::string> binary;  // absent: the file that runs
+  Wait wait = Wait::until_done;
+  bool operator==(const UpgradeDaemon&) const = default;
+};
 struct ShowEvents {
   Follow follow = Follow::no;
   std::uint64_t after = 0;
@@ -87,7 +92,7 @@ struct ShowHelp {
   bool operator==(const ShowHelp&) const = default;
 };
 
-using Command = std::variant<ShowStatus, Watch, AskWho, MoveNode, ChangeWeight, ShowEvents, ShowReceipts,
+using Command = std::variant<ShowStatus, Watch, AskWho, MoveNode, ChangeWeight, UpgradeDaemon, ShowEvents, ShowReceipts,
                              PrintSwitchConfig, CheckConfig, PrintConfig, RunDoctor, ShowVersion, ShowHelp>;
 
 struct Invocation {

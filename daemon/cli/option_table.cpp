@@ -35,6 +35,7 @@ const std::vector<OptionSpec>& options() {
       {OptionId::port, "--port", "NODE=PORT", "switch port of a node; once per node", {}, Times::repeated},
       {OptionId::vlan, "--vlan", "N", "VLAN of the VIPs, 1 to 4094", {}},
       {OptionId::running, "--running", "", "what relaisd uses, instead of a file", {}},
+      {OptionId::binary, "--binary", "PATH", "relaisd to run next, absolute path (default: the file that runs)", {}},
   };
   return table;
 }
@@ -93,6 +94,14 @@ std::vector<CommandSpec> ordering_commands() {
        "Holds until relaisd on that node restarts; the configuration has the weights to start with.",
        {kNode, {"N", "0 to 1000; 0: the node owns nothing"}},
        {OptionId::vip},
+       {}},
+      {CommandId::upgrade_daemon,
+       "upgrade-daemon",
+       "replace this node's relaisd by another binary; its share stays",
+       "No bucket moves and no connection breaks: the data plane answers by itself meanwhile. Refused,\n"
+       "with the reason, unless all is calm and the binary says yes to --check. Waits for the outcome.",
+       {},
+       {OptionId::binary, OptionId::no_wait},
        {}},
   };
 }

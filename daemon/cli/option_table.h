@@ -16,6 +16,7 @@ enum class CommandId : std::uint8_t {
   drain,
   resume,
   weight,
+  upgrade_daemon,
   events,
   receipts,
   switch_config,
@@ -39,6 +40,7 @@ enum class OptionId : std::uint8_t {
   port,
   vlan,
   running,
+  binary,
 };
 
 enum class Times : std::uint8_t { once, repeated };

@@ -143,6 +143,16 @@ Result<Command> weight_from(const SortedWords& words) {
       .node = words.arguments[0], .weight = static_cast<std::uint16_t>(*weight), .vip = words.value(OptionId::vip)};
 }
 
+Result<Command> upgrade_from(const SortedWords& words) {
+  UpgradeDaemon upgrade{.binary = words.value(OptionId::binary),
+                        .wait = words.has(OptionId::no_wait) ? Wait::no : Wait::until_done};
+  if (upgrade.binary && !upgrade.binary->starts_with('/')) {
+    return Error{.what = "--binary " + quoted(*upgrade.binary) + " is no absolute path",
+                 .way_out = "relaisd runs it, not this shell: give its path from the root on"};
+  }
+  return upgrade;
+}
+
 Result<Command> events_from(const SortedWords& words) {
   ShowEvents events{.follow = words.has(OptionId::follow) ? Follow::yes : Follow::no, .after = 0};
   if (const auto text = words.value(OptionId::after)) {
@@ -204,6 +214,7 @@ Result<Command> command_from(CommandId id, const SortedWords& words) {
     case CommandId::drain: return move_from(MoveOrder::drain, words);
     case CommandId::resume: return move_from(MoveOrder::resume, words);
     case CommandId::weight: return weight_from(words);
+    case CommandId::upgrade_daemon: return upgrade_from(words);
     case CommandId::events: return events_from(words);
     case CommandId::receipts: return ShowReceipts{};
     case CommandId::switch_config: return switch_config_from(words);

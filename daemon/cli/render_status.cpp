@@ -215,6 +215,7 @@ std::string node_name(const Status& status, std::uint32_t node) {
 
 std::string node_state(const control::NodeStatus& node) {
   const std::string drained = node.drained ? ", drained" : "";
+  if (node.upgrading) return "upgrading" + drained;
   if (!node.in_ring) return (node.grace ? "grace" : "gone") + drained;
   if (!node.member) return "no member" + drained;
   if (node.retiring) return "retiring" + drained;

@@ -17,8 +17,8 @@ std::string render_map(const control::VipStatus& vip, const Style& style);
 
 // "n2"; "node 2" if the status does not know it; "nobody" for 0.
 std::string node_name(const control::Status& status, std::uint32_t node);
-// A few words: "member", "drained", "retiring", "front lost: no carrier", "no gateway" (nobody sees one), "no member",
-// "gone".
+// A few words: "member", "drained", "retiring", "upgrading", "front lost: no carrier", "no gateway" (nobody sees one),
+// "no member", "gone".
 std::string node_state(const control::NodeStatus& node);
 
 }  // namespace relais::cli

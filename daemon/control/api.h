@@ -18,6 +18,7 @@ struct NodeStatus {
   bool member = false;   // has the cluster state, may own buckets
   bool drained = false;
   bool retiring = false;           // its relaisd was asked to stop and hands over
+  bool upgrading = false;          // its relaisd replaces itself: it keeps its share
   bool grace = false;              // its daemon died, it may come back to its connections
   std::string front = "well";      // its way to the clients: "well", "doubtful", "no gateway", "no carrier"
   bool front_lost = false;         // so the others serve in its place
@@ -74,6 +75,13 @@ struct MoveStatus {
   bool operator==(const MoveStatus&) const = default;
 };
 
+// The last upgrade of the relaisd that answers, or the one by which it came.
+struct UpgradeStatus {
+  std::string state = "none";  // "none", "checking", "announced", "resuming", "done", "failed", "restarted"
+  std::string text;            // for people: of "failed" and "restarted", why
+  bool operator==(const UpgradeStatus&) const = default;
+};
+
 struct Status {
   std::string cluster;
   std::string version;
@@ -98,6 +106,7 @@ struct Status {
   std::vector<VipStatus> vips;
   std::vector<MoveStatus> moves;
   DataPlaneStatus data_plane;
+  UpgradeStatus upgrade;
   bool operator==(const Status&) const = default;
 };
 
@@ -174,6 +183,12 @@ struct Order {
   std::optional<std::string> vip;       // weight only: name; absent: all
   std::optional<std::uint16_t> weight;  // weight only
   bool operator==(const Order&) const = default;
+};
+
+// Body of POST /v1/upgrade.
+struct UpgradeOrder {
+  std::optional<std::string> binary;  // absolute path; absent: the file of the relaisd that runs
+  bool operator==(const UpgradeOrder&) const = default;
 };
 
 // The answer to a request that cannot be carried out.

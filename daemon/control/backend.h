@@ -28,6 +28,8 @@ class Backend {
   // that `node` is not empty and that `weight` is there exactly for OrderKind::weight; names are the backend's to
   // check.
   virtual Result<void> carry_out(OrderKind kind, const Order& order) = 0;
+  // Begins to replace this relaisd by another program; Status::upgrade says what becomes of it. Error: it cannot begin.
+  virtual Result<void> upgrade(const UpgradeOrder& order) = 0;
   // The canonical TOML text of the configuration in use.
   virtual std::string configuration() = 0;
   virtual Version version() = 0;

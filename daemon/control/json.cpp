@@ -28,6 +28,7 @@ void fields_of(Is<NodeStatus> auto& node, auto& visit) {
   visit("retiring", node.retiring);
   visit("front", node.front);
   visit("front_lost", node.front_lost);
+  visit("upgrading", node.upgrading);
   visit("grace", node.grace);
   visit("config_differs", node.config_differs);
   visit("connections", node.connections);
@@ -76,6 +77,11 @@ void fields_of(Is<MoveStatus> auto& move, auto& visit) {
   visit("buckets", move.buckets);
 }
 
+void fields_of(Is<UpgradeStatus> auto& upgrade, auto& visit) {
+  visit("state", upgrade.state);
+  visit("text", upgrade.text);
+}
+
 void fields_of(Is<Status> auto& status, auto& visit) {
   visit("cluster", status.cluster);
   visit("version", status.version);
@@ -100,6 +106,7 @@ void fields_of(Is<Status> auto& status, auto& visit) {
   visit("vips", status.vips);
   visit("moves", status.moves);
   visit("data_plane", status.data_plane);
+  visit("upgrade", status.upgrade);
 }
 
 void fields_of(Is<WhoVip> auto& vip, auto& visit) {
@@ -162,6 +169,8 @@ void fields_of(Is<Order> auto& order, auto& visit) {
   visit("vip", order.vip);
   visit("weight", order.weight);
 }
+
+void fields_of(Is<UpgradeOrder> auto& order, auto& visit) { visit("binary", order.binary); }
 
 void fields_of(Is<Failure> auto& failure, auto& visit) {
   visit("error", failure.error);
@@ -359,6 +368,8 @@ std::string to_json(const ReceiptList& receipts) { return write(receipts); }
 std::string to_json(const ReceiptRecord& receipt) { return write(receipt); }
 std::string to_json(const Version& version) { return write(version); }
 std::string to_json(const Order& order) { return write(order); }
+std::string to_json(const UpgradeStatus& upgrade) { return write(upgrade); }
+std::string to_json(const UpgradeOrder& order) { return write(order); }
 std::string to_json(const Failure& failure) { return write(failure); }
 
 Result<Status> parse_status(std::string_view text) { return parse<Status>(text); }
@@ -367,6 +378,7 @@ Result<EventList> parse_events(std::string_view text) { return parse<EventList>(
 Result<ReceiptList> parse_receipts(std::string_view text) { return parse<ReceiptList>(text); }
 Result<Version> parse_version(std::string_view text) { return parse<Version>(text); }
 Result<Order> parse_order(std::string_view text) { return parse<Order>(text); }
+Result<UpgradeOrder> parse_upgrade_order(std::string_view text) { return parse<UpgradeOrder>(text); }
 Result<Failure> parse_failure(std::string_view text) { return parse<Failure>(text); }
 
 }  // namespace relais::control

@@ -25,6 +25,8 @@ std::string to_json(const ReceiptList& receipts);
 std::string to_json(const ReceiptRecord& receipt);
 std::string to_json(const Version& version);
 std::string to_json(const Order& order);
+std::string to_json(const UpgradeStatus& upgrade);
+std::string to_json(const UpgradeOrder& order);
 std::string to_json(const Failure& failure);
 
 // Errors: too long, too deep, not JSON, not an object, a field of the wrong type or out of its range.
@@ -34,6 +36,7 @@ Result<EventList> parse_events(std::string_view text);
 Result<ReceiptList> parse_receipts(std::string_view text);
 Result<Version> parse_version(std::string_view text);
 Result<Order> parse_order(std::string_view text);
+Result<UpgradeOrder> parse_upgrade_order(std::string_view text);
 Result<Failure> parse_failure(std::string_view text);
 
 }  // namespace relais::control

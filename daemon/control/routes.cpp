@@ -119,6 +119,16 @@ Response answer_order(Backend& backend, const Request& request) {
   return response;
 }
 
+Response answer_upgrade(Backend& backend, const Request& request) {
+  const Result<UpgradeOrder> order = parse_upgrade_order(request.body);
+  if (!order) return failure(400, order.error().what, order.error().way_out);
+  const Result<void> begun = backend.upgrade(*order);
+  if (!begun) return failure(409, begun.error().what, begun.error().way_out);
+  Response response = json_response("{}");
+  response.status = 202;
+  return response;
+}
+
 constexpr std::array kRoutes{
     Route{"GET", "/v1/status", answer_status},
     Route{"GET", "/v1/who", answer_who},
@@ -129,6 +139,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/drain", answer_order<OrderKind::drain>},
     Route{"POST", "/v1/resume", answer_order<OrderKind::resume>},
     Route{"POST", "/v1/weight", answer_order<OrderKind::weight>},
+    Route{"POST", "/v1/upgrade", answer_upgrade},
 };
 
 Response unknown_path(const std::string& path, std::span<const Route> routes) {

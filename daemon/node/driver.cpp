@@ -70,6 +70,7 @@ void Driver::carry_out(const ha::Action& action) {
                  [&](const ha::Report& report) { effects_.record(report); },
                  [&](const ha::Receipt& receipt) { effects_.record(receipt); },
                  [&](const ha::StopNow&) { effects_.end(); },
+                 [&](const ha::StartSuccessor&) { effects_.start_successor(); },
              },
              action);
 }

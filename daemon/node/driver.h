@@ -31,6 +31,8 @@ class Effects {
   virtual void record(const ha::Report& report) = 0;
   virtual void record(const ha::Receipt& receipt) = 0;
   virtual void end() = 0;
+  // Does not return if it succeeds.
+  virtual void start_successor() = 0;
 };
 
 class Driver {

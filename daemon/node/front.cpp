@@ -36,6 +36,19 @@ Result<netfilter::Link> find_front(const config::Node& self) {
                .way_out = "ip link set " + self.interface + " up"};
 }
 
+netfilter::DataPlaneSettings settings_for(const config::Cluster& config, const config::Node& self,
+                                          const netfilter::Link& link, const SipKey& key) {
+  netfilter::DataPlaneSettings settings{.interface = link.index,
+                                        .own_mac = link.mac,
+                                        .key = key,
+                                        .vips = {},
+                                        .choice = choice_of(self.xdp),
+                                        .hold = {.age = config::timing_of(config).hold},
+                                        .pin_directory = pin_directory_of(link.name)};
+  for (const config::Vip& vip : config.vips) settings.vips.push_back({.address = vip.address, .cluster_mac = vip.mac});
+  return settings;
+}
+
 Result<void> prepare_bpf_file_system(const std::string& pins) {
   Result<> usable = netfilter::check_bpf_file_system(pins);
   if (usable.has_value()) return usable;
@@ -89,17 +102,16 @@ Result<UniqueFd> lock_front(const config::Node& self) {
                .way_out = "stop the other relaisd first: two on one interface would take each other's packets"};
 }
 
+Result<netfilter::DataPlane> resume_front(const config::Cluster& config, const config::Node& self, const SipKey& key) {
+  const Result<netfilter::Link> link = find_front(self);
+  if (link.has_error()) return link.error();
+  return netfilter::DataPlane::resume(settings_for(config, self, *link, key));
+}
+
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key) {
   const Result<netfilter::Link> link = find_front(self);
   if (link.has_error()) return link.error();
-  netfilter::DataPlaneSettings settings{.interface = link->index,
-                                        .own_mac = link->mac,
-                                        .key = key,
-                                        .vips = {},
-                                        .choice = choice_of(self.xdp),
-                                        .hold = {.age = config::timing_of(config).hold},
-                                        .pin_directory = pin_directory_of(link->name)};
-  for (const config::Vip& vip : config.vips) settings.vips.push_back({.address = vip.address, .cluster_mac = vip.mac});
+  const netfilter::DataPlaneSettings settings = settings_for(config, self, *link, key);
   const Result<void> file_system = prepare_bpf_file_system(settings.pin_directory);
   if (file_system.has_error()) return file_system.error();
   const Result<void> strangers = remove_strangers(config, *link, settings.pin_directory);

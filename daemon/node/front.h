@@ -27,8 +27,12 @@ Result<UniqueFd> lock_front(const config::Node& self);
 // lease is set.
 Result<netfilter::DataPlane> open_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
 
-// The rule of the SYN hold on the front interface. One queue per interface, so that nodes of two clusters on one machine
-// do not take each other's packets.
+// Requires the lock. For a relaisd that replaces another: the data plane, its states and its lease stay as they are.
+// On error nothing has changed, and open_front() may follow.
+Result<netfilter::DataPlane> resume_front(const config::Cluster& config, const config::Node& self, const SipKey& key);
+
+// The rule of the SYN hold on the front interface. One queue per interface, so that nodes of two clusters on one
+// machine do not take each other's packets.
 Result<netfilter::QueueRule> hold_rule(const config::Node& self);
 
 struct FrontCheck {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cluster_key.h"
 #include "daemon/config/print.h"
+#include "daemon/node/node_start.h"
 #include "daemon/node/process.h"
 #include "daemon/node/state_file.h"
 #include "daemon/node/view.h"
@@ -118,9 +119,12 @@ struct Node::Parts {
   netfilter::FlowInspector opener_inspector;
   std::unique_ptr<Tickler> tickler;
   ha::State state;
+  Program program;
+  control::UpgradeStatus upgrade;
 };
 
-Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const config::Cluster& config, NodeId self) {
+Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const config::Cluster& config, NodeId self,
+                                         const Program& program) {
   const config::Node* node = config::find_node(config, self);
   INVARIANT(node != nullptr, "self is a configured node");
   // First of all: they keep a second relaisd from touching the data plane of one that runs.
@@ -130,8 +134,8 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   if (control_socket.has_error()) return control_socket.error();
   Result<ClusterKey> key = ClusterKey::read(config.key_file);
   if (key.has_error()) return key.error();
-  Result<netfilter::DataPlane> data_plane = open_front(config, *node, key->bucket_hash_key());
-  if (data_plane.has_error()) return data_plane.error();
+  Result<Start> start = open_data_plane(config, *node, key->bucket_hash_key());
+  if (start.has_error()) return start.error();
   Result<netfilter::FlowInspector> inspector = netfilter::FlowInspector::open();
   if (inspector.has_error()) return inspector.error();
   Result<netfilter::FlowInspector> opener_inspector = netfilter::FlowInspector::open();
@@ -140,18 +144,22 @@ Result<std::unique_ptr<Node>> Node::open(boost::asio::io_context& io, const conf
   if (tickler.has_error()) return tickler.error();
   Result<ha::Cluster> known = load_state(config.state_directory);
   const std::optional<Error> damaged = known.has_error() ? std::optional(known.error()) : std::nullopt;
-  ha::State state =
-      ha::initial_state(core_settings(config, self), known.has_value() ? std::move(*known) : ha::Cluster{}, boot_now());
+  // What cannot be read was there, so this node has been a member: that alone counts (ha/core/state.h, unsure_until).
+  if (damaged) known = ha::Cluster{.epoch = Epoch(1), .members = {}, .nodes = {}, .vips = {}, .moves = {}};
+  ha::State state = start->handoff ? ha::resumed_state(core_settings(config, self), *start->handoff, boot_now())
+                                   : ha::initial_state(core_settings(config, self), std::move(*known), boot_now());
   std::unique_ptr<Node> result(new Node(io, Parts{.front_lock = std::move(*front_lock),
                                                   .control_socket = std::move(*control_socket),
                                                   .config = config,
                                                   .self = self,
                                                   .key = std::move(*key),
-                                                  .data_plane = std::move(*data_plane),
+                                                  .data_plane = std::move(start->data_plane),
                                                   .inspector = std::move(*inspector),
                                                   .opener_inspector = std::move(*opener_inspector),
                                                   .tickler = std::move(*tickler),
-                                                  .state = std::move(state)}));
+                                                  .state = std::move(state),
+                                                  .program = program,
+                                                  .upgrade = std::move(start->upgrade)}));
   if (damaged) {
     result->log(ha::Severity::warning, "state-unreadable",
                 damaged->to_string() + "; going on without it: who is drained is known again from the other nodes");
@@ -179,6 +187,8 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       front_timer_(io),
       rule_timer_(io),
       signals_(io, SIGTERM, SIGINT),
+      program_(std::move(parts.program)),
+      upgrade_(std::move(parts.upgrade)),
       worker_(std::make_unique<Worker>(io)),
       file_worker_(std::make_unique<Worker>(io)),
       opener_worker_(std::make_unique<Worker>(io)) {
@@ -237,6 +247,7 @@ void Node::start() {
   wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
       "relaisd " RELAIS_VERSION " is up as " + self_.name + ", data plane " + data_plane_status().mode);
+  if (!upgrade_.text.empty()) log(ha::Severity::warning, "upgrade-not-resumed", upgrade_.text);
   notify_service_manager("READY=1");
 }
 
@@ -443,6 +454,7 @@ void Node::log(ha::Severity severity, std::string kind, std::string text) {
 
 void Node::record(const ha::Report& report) {
   spdlog::log(level_of(report.severity), "{}: {}", report.kind, report.text);
+  note_upgrade(report);
   log_.add(make_event(report, wall_ms()));
   if (control_server_) control_server_->notify_events();
 }

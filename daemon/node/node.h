@@ -15,6 +15,7 @@
 #include "daemon/node/front.h"
 #include "daemon/node/front_watch.h"
 #include "daemon/node/hold.h"
+#include "daemon/node/successor.h"
 #include "daemon/node/tickler.h"
 #include "daemon/node/worker.h"
 #include "ha/corosync/arbiter.h"
@@ -41,7 +42,9 @@ Result<control::ControlSocket> open_control_socket(const config::Cluster& config
 class Node final : private Effects, private control::Backend {
  public:
   // Everything that can fail at the start: keys, interface, data plane, sockets. `self` is one of config's nodes.
-  static Result<std::unique_ptr<Node>> open(boost::asio::io_context& io, const config::Cluster& config, NodeId self);
+  // `program` is what runs in this process: by default it is also what an upgrade runs next.
+  static Result<std::unique_ptr<Node>> open(boost::asio::io_context& io, const config::Cluster& config, NodeId self,
+                                            const Program& program);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -55,6 +58,8 @@ class Node final : private Effects, private control::Backend {
 
  private:
   struct Parts;
+  struct Start;
+  static Result<Start> open_data_plane(const config::Cluster& config, const config::Node& self, const SipKey& key);
   Node(boost::asio::io_context& io, Parts parts);
 
   // Effects
@@ -71,6 +76,7 @@ class Node final : private Effects, private control::Backend {
   void record(const ha::Report& report) override;
   void record(const ha::Receipt& receipt) override;
   void end() override;
+  void start_successor() override;
 
   // control::Backend
   control::Status status() override;
@@ -78,12 +84,16 @@ class Node final : private Effects, private control::Backend {
   control::EventList events_after(std::uint64_t id, std::string_view run) override;
   control::ReceiptList receipts() override;
   Result<void> carry_out(control::OrderKind kind, const control::Order& order) override;
+  Result<void> upgrade(const control::UpgradeOrder& order) override;
   std::string configuration() override;
   control::Version version() override;
 
   void open_hold();
   void watch_hold_rule();
   void without_hold(const Error& error);
+  void on_program_asked(const Result<>& answer);
+  void note_upgrade(const ha::Report& report);
+  control::UpgradeStatus upgrade_status() const;
   void serve_control(control::ControlSocket socket);
   void open_metrics();
   void wait_for_signal(std::string_view answer);
@@ -132,6 +142,9 @@ class Node final : private Effects, private control::Backend {
 
   enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
   int exit_code_ = 0;
+  Program program_;                     // that runs
+  Program successor_;                   // that is asked, or shall run
+  control::UpgradeStatus upgrade_;      // of this relaisd, or by which it came
   std::string front_trouble_;           // reported, until it changes
   bool ended_ = false;                  // handlers that are on their way begin nothing new
   bool state_file_is_bad_ = false;      // reported, until a write succeeds again

@@ -59,7 +59,8 @@ control::Status Node::status() {
                      {.version = RELAIS_VERSION,
                       .corosync = corosync_status(),
                       .arbiter = arbiter_status(),
-                      .data_plane = data_plane_status()},
+                      .data_plane = data_plane_status(),
+                      .upgrade = upgrade_status()},
                      boot_now());
 }
 

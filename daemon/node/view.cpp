@@ -42,6 +42,7 @@ control::NodeStatus make_node(const ha::State& state, const config::Node& node, 
   status.retiring = record->second.retiring;
   status.front = std::string(to_string(is_self ? state.front : record->second.front));
   status.front_lost = record->second.front_lost;
+  status.upgrading = record->second.presence != ha::Presence::here;
   status.grace = record->second.grace;
   status.config_differs = status.member && record->second.config_hash != state.settings.config_hash;
   status.connections = is_self ? total_flows(state) : record->second.connections;
@@ -187,6 +188,7 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
   status.corosync = surroundings.corosync;
   status.arbiter = surroundings.arbiter;
   status.data_plane = surroundings.data_plane;
+  status.upgrade = surroundings.upgrade;
   for (const config::Node& node : config.nodes) status.nodes.push_back(make_node(state, node, now));
   for (std::size_t i = 0; i < config.vips.size(); ++i) {
     status.vips.push_back(make_vip(state, config, VipId(static_cast<std::uint8_t>(i))));

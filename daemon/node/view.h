@@ -20,6 +20,7 @@ struct Surroundings {
   std::string corosync;  // see control::Status::corosync
   std::string arbiter;   // see control::Status::arbiter
   control::DataPlaneStatus data_plane;
+  control::UpgradeStatus upgrade;
 };
 
 control::Status make_status(const ha::State& state, const config::Cluster& config, const Surroundings& surroundings,

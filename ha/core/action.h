@@ -111,13 +111,19 @@ struct Receipt {
   bool operator==(const Receipt&) const = default;
 };
 
+// This node may be without relaisd now, until the lease that was set ends: the successor may take the process over. If
+// it cannot, UpgradeFailed must follow.
+struct StartSuccessor {
+  bool operator==(const StartSuccessor&) const = default;
+};
+
 // relaisd may end now: peers have been told.
 struct StopNow {
   bool operator==(const StopNow&) const = default;
 };
 
 using Action = std::variant<ApplyStates, SetLease, Multicast, ListOpeners, LeaveOpeners, ForgetOpeners, DecideHeld,
-                            DestroyFlows, Tickle, SaveCluster, Report, Receipt, StopNow>;
+                            DestroyFlows, Tickle, SaveCluster, Report, Receipt, StopNow, StartSuccessor>;
 using Actions = std::vector<Action>;
 
 }  // namespace relais::ha

@@ -95,6 +95,13 @@ struct Move {
   bool operator==(const Move&) const = default;
 };
 
+// Whether a member's daemon is there. One that upgrades itself goes and comes back as the same member (upgrade.cpp).
+enum class Presence : std::uint8_t {
+  here = 0,
+  upgrading = 1,  // it has announced that it will be away for a moment
+  away = 2,       // it is: its data plane answers by itself, under the lease that was announced
+};
+
 // What is known of a configured node beyond its membership; survives its absence.
 struct NodeRecord {
   bool drained = false;
@@ -107,6 +114,10 @@ struct NodeRecord {
   std::uint64_t config_hash = 0;
   std::uint64_t heartbeat = 0;    // sequence of its last heartbeat in the ordered stream
   std::uint32_t connections = 0;  // that heartbeat's count
+  Presence presence = Presence::here;
+  // Other than 0: it may have a lease of up to this length, earned by an announcement, not by heartbeats. Who becomes a
+  // member meanwhile waits as long before it takes anything over from it.
+  std::uint32_t long_lease_ms = 0;
   bool operator==(const NodeRecord&) const = default;
 };
 
@@ -119,6 +130,12 @@ struct Cluster {
   Cause cause = Cause::formed;         // of the last change that may move buckets; what is left over moves for it too
   bool operator==(const Cluster&) const = default;
 };
+
+// The members whose daemon is there: those that acknowledge, set the pace, answer joiners.
+NodeSet present_members(const Cluster& cluster);
+
+// The members that are away for an upgrade, or about to be.
+NodeSet upgrading_members(const Cluster& cluster);
 
 // Whether a state that came from outside holds together: `vips` tables, members that are nodes, buckets whose move
 // exists.

@@ -87,7 +87,18 @@ struct FrontObserved {
   bool operator==(const FrontObserved&) const = default;
 };
 
+// relaisd was asked to replace itself by another program, which is ready to run.
+struct UpgradeRequested {
+  bool operator==(const UpgradeRequested&) const = default;
+};
+
+// The successor could not be started; this relaisd goes on.
+struct UpgradeFailed {
+  std::string why;
+  bool operator==(const UpgradeFailed&) const = default;
+};
+
 using Event = std::variant<ViewChanged, Delivered, RingLost, Tick, FlowsCounted, OpenersListed, Ordered, StopRequested,
-                           FrontObserved>;
+                           FrontObserved, UpgradeRequested, UpgradeFailed>;
 
 }  // namespace relais::ha

@@ -1,9 +1,10 @@
-// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the connection
-// openers that come from then on) -> released (the old one has stopped accepting, and names the openers that it goes on
-// with; the new one adopts and lets the other held ones in), each step an ordered message, so there is never an overlap,
-// and never a gap that a client would notice. A takeover or founding is a claim: the new owner waits for the fences,
-// serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no message: every
-// member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-are-computed.md).
+// Moves: how buckets change hands. A handover goes planned -> holding (the new owner is ready: it holds the
+// connection openers that come from then on) -> released (the old one has stopped accepting, and names the openers
+// that it goes on with; the new one adopts and lets the other held ones in), each step an ordered message, so there
+// is never an overlap, and never a gap that a client would notice. A takeover or founding is a claim: the new owner
+// waits for the fences, serves, lets in what it holds and nobody has answered, and says so. The plan itself needs no
+// message: every member computes it from the same state at the same place of the stream (docs/decisions/0003-plans-
+// are-computed.md).
 #include "ha/core/machine.h"
 
 #include <algorithm>
@@ -162,7 +163,7 @@ std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId 
 bool is_last_in_service(const Cluster& cluster, NodeId node) {
   const auto could_take = [&](NodeId other, std::size_t vip) {
     const NodeRecord& record = cluster.nodes.at(other);
-    return other != node && !record.drained && !gets_nothing(record) &&
+    return other != node && !record.drained && !gets_nothing(record) && record.presence == Presence::here &&
            ordered_weight(record, VipId(static_cast<std::uint8_t>(vip))) > 0;
   };
   const auto owns_some = [&](const BucketTable& table) {
@@ -226,9 +227,9 @@ bool has_holding_to_say(const State& state) {
          });
 }
 
-// Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who has
-// just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What this node
-// holds so far, as the standby, the owner has answered.
+// Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who
+// has just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What
+// this node holds so far, as the standby, the owner has answered.
 void Machine::say_holding_if_due() {
   if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
   for (const auto& [epoch, move] : cluster().moves) {
@@ -270,8 +271,12 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
   Receipt receipt = receipt_of(claimed.move, move->second);
   receipt.detect_us = claimed.detect_us;
   receipt.takeover_us = claimed.takeover_us;
-  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
+  let_claims_settle();
   finish_move(receipt);
+}
+
+void Machine::let_claims_settle() {
+  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
 }
 
 void Machine::apply_holding(NodeId from, const Holding& holding) {
@@ -367,12 +372,15 @@ void Machine::speak_for_moves() {
   }
 }
 
+// Without a lease nothing could be let in now: renew_lease does it.
 void Machine::claim_if_fenced() {
   if (!is_member() || now < last_fence(state)) return;
+  const bool has_lease = now < state.lease_until;
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
-    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
+    if (has_lease)
+      actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
     announce_claim(epoch, move);
   }
 }

@@ -14,24 +14,27 @@ namespace relais::ha {
 
 namespace {
 
-// Clocks may differ by this much in rate: 500 ppm each way.
-Duration with_drift(Duration duration) { return duration + duration / 1000; }
+// Until when this node may have an announced lease; Instant{}: it has none.
+Instant long_lease_end(const State& state, NodeId node) {
+  const auto noted = state.long_lease_until.find(node);
+  return noted == state.long_lease_until.end() ? Instant{} : noted->second;
+}
 
-// How many others must have a heartbeat: with this node they leave no room for a quorate group that has not seen it.
-// Half of the configured nodes, since an even cluster may be split by a tie-breaker; a smaller membership has no more
-// to ask.
+// How many of the others that are there must have a heartbeat: with this node they leave no room for a quorate group
+// that has not seen it. Half of the configured nodes, since an even cluster may be split by a tie-breaker; a
+// smaller membership has no more to ask.
 std::size_t acknowledgements_needed(const State& state) {
-  const std::size_t half = std::max(state.settings.weights.size(), state.cluster.nodes.size()) / 2;
-  return std::min(half, state.cluster.members.size() - 1);
+  return std::min(half_of_nodes(state), present_members(state.cluster).size() - 1);
 }
 
 // The highest own heartbeat that enough members have.
 std::uint64_t acknowledged(const State& state) {
   const std::size_t needed = acknowledgements_needed(state);
   if (needed == 0) return state.self_delivered;
+  const NodeSet present = present_members(state.cluster);
   std::vector<std::uint64_t> sequences;
   for (const auto& [node, heard] : state.heard) {
-    if (state.cluster.members.contains(node)) sequences.push_back(heard.acked_mine);
+    if (present.contains(node)) sequences.push_back(heard.acked_mine);
   }
   if (sequences.size() < needed) return 0;
   std::ranges::sort(sequences, std::greater{});
@@ -70,8 +73,19 @@ bool is_half_by_arbiter(const State& state) {
          2 * state.cluster.members.size() <= state.settings.weights.size();
 }
 
+// The end of the lease that the acknowledged heartbeats give; Instant{}: none.
+Instant earned_lease(const State& state) {
+  const std::uint64_t sequence = acknowledged(state);
+  const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
+                                   [&](const NumberedHeartbeat& sent) { return sent.sequence <= sequence; });
+  return newest == state.sent.rend() ? Instant{} : newest->at + state.settings.timing.lease;
+}
+
 Heartbeat make_heartbeat(const State& state) {
-  Heartbeat heartbeat{.sequence = state.next_sequence, .members = state.cluster.members, .acks = {}};
+  Heartbeat heartbeat{.sequence = state.next_sequence,
+                      .members = state.cluster.members,
+                      .acks = {},
+                      .upgrading = upgrading_members(state.cluster)};
   for (const auto& vip : state.flows) {
     for (const std::uint32_t count : vip) heartbeat.connections += count;
   }
@@ -84,6 +98,10 @@ Heartbeat make_heartbeat(const State& state) {
 
 }  // namespace
 
+std::size_t half_of_nodes(const State& state) {
+  return std::max(state.settings.weights.size(), state.cluster.nodes.size()) / 2;
+}
+
 void Machine::heartbeat_if_due() {
   if (!is_member() || now < state.next_heartbeat_at) return;
   const Timing& timing = state.settings.timing;
@@ -92,7 +110,7 @@ void Machine::heartbeat_if_due() {
   ++state.next_sequence;
   while (state.sent.front().at + timing.lease < now) state.sent.pop_front();
   // All but the lowest member wait a little longer, because its heartbeat makes them send theirs (on_heartbeat).
-  const bool sets_the_pace = cluster().members.lowest() == self();
+  const bool sets_the_pace = present_members(cluster()).lowest() == self();
   const Duration pace = sets_the_pace ? timing.heartbeat : timing.heartbeat * 5 / 4;
   state.next_heartbeat_at = std::max(state.next_heartbeat_at + pace, now + pace / 2);
 }
@@ -124,11 +142,15 @@ void Machine::apply_heartbeat(NodeId from, const Heartbeat& heartbeat) {
 void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   const bool ours_has_spoken = !(state.members_heard & cluster().members).empty();
   state.members_heard.insert(from);
+  if (state.resumes != 0 && !heartbeat.members.empty() && !heartbeat.members.contains(self())) {
+    abandon_resumption("the others have gone on without this node");
+  }
   if (!is_member()) return;
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (cluster().members.contains(from)) {
     hear_member(from, heartbeat);
+    note_confirmation(from, heartbeat);
   } else {
     // Two memberships in one view: Corosync has let both sides of a cut go on, which it must not. The one that speaks
     // first goes on. (With common members it is not another one: the sender was removed in this view and does not
@@ -153,7 +175,7 @@ void Machine::hear_member(NodeId from, const Heartbeat& heartbeat) {
   }
   // Acknowledge at once a lease that was not renewed for a while; and keep step with the lowest member, so that the
   // ring carries all heartbeats in one go and rests in between.
-  const bool sets_the_pace = from == cluster().members.lowest();
+  const bool sets_the_pace = from == present_members(cluster()).lowest();
   const Duration soon = state.settings.timing.heartbeat / 2;
   if (!heard.in_view || (sets_the_pace && state.next_heartbeat_at < now + soon)) state.next_heartbeat_at = now;
   heard.in_view = true;
@@ -161,20 +183,32 @@ void Machine::hear_member(NodeId from, const Heartbeat& heartbeat) {
 }
 
 void Machine::renew_lease() {
-  const std::uint64_t sequence = acknowledged(state);
-  const auto newest = std::find_if(state.sent.rbegin(), state.sent.rend(),
-                                   [&](const NumberedHeartbeat& sent) { return sent.sequence <= sequence; });
-  if (newest == state.sent.rend()) return;
-  const Instant until = newest->at + state.settings.timing.lease;
+  const Instant until = earned_lease(state);
+  if (state.has_long_lease && until > now) return shorten_lease();
   if (until <= state.lease_until) return;
-  const bool had_none = state.lease_until <= now;
+  const bool begins = state.lease_until <= now && now < until;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
-  // Nobody else has answered for these meanwhile (I1), so the data plane has held their openers.
-  if (had_none) actions.emplace_back(DecideHeld{.buckets = own_buckets(state), .decision = HeldDecision::release});
+  if (begins) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
+}
+
+// Nobody else has answered for the own buckets while there was no lease (I1), so the data plane has held their openers;
+// unless some were claimed just now, which the dead owner may still have answered.
+void Machine::let_in_what_was_held() {
+  const bool has_just_claimed = !state.claimed.empty() || now < state.claims_settle_at;
+  actions.emplace_back(
+      DecideHeld{.buckets = own_buckets(state),
+                 .decision = has_just_claimed ? HeldDecision::release_unanswered : HeldDecision::release});
+}
+
+void Machine::shorten_lease() {
+  state.has_long_lease = false;
+  state.lease_until = earned_lease(state);
+  actions.emplace_back(SetLease{state.lease_until});
+  multicast(UpgradeOver{self()});
 }
 
 void Machine::notice_lease_ran_out() {
@@ -196,6 +230,7 @@ void Machine::revoke_lease() {
   state.suspected_at.clear();
   state.self_delivered = 0;
   state.lease_ran_out = false;
+  state.has_long_lease = false;
   if (state.lease_until == Instant{}) return;
   state.lease_until = Instant{};
   actions.emplace_back(SetLease{Instant{}});
@@ -206,8 +241,9 @@ void Machine::suspect_silent_members() {
   const Duration silence = state.settings.timing.silence;
   // If our own heartbeats do not come back the ring stands still, and others' silence says nothing about them.
   const bool ring_moves = !state.sent.empty() && state.sent.back().sequence <= state.self_delivered + 2;
+  const NodeSet present = present_members(cluster());
   for (auto& [node, heard] : state.heard) {
-    if (!cluster().members.contains(node) || now - heard.at <= silence || !ring_moves) continue;
+    if (!present.contains(node) || now - heard.at <= silence || !ring_moves) continue;
     Instant& said = state.suspected_at[node];
     if (said != Instant{} && now - said <= silence) continue;
     said = now;
@@ -216,7 +252,7 @@ void Machine::suspect_silent_members() {
 }
 
 void Machine::apply_suspect(const Suspect& suspect) {
-  if (!cluster().members.contains(suspect.node)) return;
+  if (!present_members(cluster()).contains(suspect.node)) return;
   if (cluster().nodes.at(suspect.node).heartbeat != suspect.sequence) return;  // it has spoken since
   if (suspect.node == self()) {
     report(Severity::error, "declared-dead", self(), "the others have not heard this node: starting over");
@@ -231,7 +267,7 @@ void Machine::fence(NodeId node) {
   const auto heard = state.heard.find(node);
   const Instant last = heard != state.heard.end() ? heard->second.at : now;
   const Timing& timing = state.settings.timing;
-  state.fence_until[node] = last + with_drift(timing.lease) + timing.guard;
+  state.fence_until[node] = std::max(last + with_drift(timing.lease) + timing.guard, long_lease_end(state, node));
   state.detect[node] = now - last;
 }
 
@@ -239,7 +275,8 @@ void Machine::fence_all_outside() {
   const Timing& timing = state.settings.timing;
   const Instant until = now + with_drift(timing.lease + timing.arbiter_lag) + timing.guard;
   const auto fence_outsider = [&](NodeId node) {
-    if (!cluster().members.contains(node)) state.fence_until[node] = until;
+    if (cluster().members.contains(node)) return;
+    state.fence_until[node] = std::max(until, long_lease_end(state, node));
   };
   for (const auto& [node, weights] : state.settings.weights) fence_outsider(node);
   for (const auto& [node, record] : cluster().nodes) fence_outsider(node);

@@ -3,6 +3,8 @@
 // itself.
 #include "ha/core/machine.h"
 
+#include <algorithm>
+
 namespace relais::ha {
 
 namespace {
@@ -120,7 +122,11 @@ void Machine::apply_grace_over(const GraceOver& over) {
 }
 
 void Machine::end_graces() {
-  if (!is_member() || cluster().members.lowest() != self()) return;
+  // Nobody joins during an upgrade (apply_hello): who is back must have the time to ask again.
+  if (!state.grace_until.empty() && !upgrading_members(cluster()).empty()) {
+    for (auto& [node, until] : state.grace_until) until = std::max(until, now + 2 * state.settings.timing.hello_retry);
+  }
+  if (!is_member() || present_members(cluster()).lowest() != self()) return;
   for (auto& [node, until] : state.grace_until) {
     if (now < until) continue;
     until = now + state.settings.timing.hello_retry;  // again, should this one get lost with its view

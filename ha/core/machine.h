@@ -2,7 +2,7 @@
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
 //   share.cpp       what the data plane should do now           front.cpp     who is cut off from the clients
-//   orphans.cpp     clients to tickle
+//   orphans.cpp     clients to tickle                           upgrade.cpp   a daemon that is replaced
 // Two kinds of functions: those named apply_* (and install_*, which take a whole state over, and finish_, abandon_ and
 // strip_, which only they call) change the replicated Cluster, and for that may read only what is equal on every member
 // (the cluster, the view, the hellos of this view, the message); what they note beside it (fences, receipts, what this
@@ -62,6 +62,7 @@ struct Machine {
   void install_snapshot(const Snapshot& snapshot);
   void on_founding(const Snapshot& snapshot);
   void install_founding(const Snapshot& snapshot);
+  void apply_unsureness(NodeSet founders);
   void begin_membership();
   void say_hello_if_due();
   void form_if_due();
@@ -84,6 +85,8 @@ struct Machine {
   void notice_lease_ran_out();
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
+  void let_in_what_was_held();
+  void shorten_lease();      // from an announced one to what the heartbeats have earned
   void fence(NodeId node);   // it left: when its lease is surely over
   void fence_all_outside();  // this node knows nothing about them: assume the worst
 
@@ -91,6 +94,7 @@ struct Machine {
   void apply_plan(Cause cause);  // plans from the weights of the members and starts the moves
   void apply_founding_plan();    // everybody claims its share; nothing is taken for granted
   void apply_claimed(NodeId from, const Claimed& claimed);
+  void let_claims_settle();
   void apply_holding(NodeId from, const Holding& holding);
   void apply_released(NodeId from, const Released& released);
   void apply_set_drained(const SetDrained& order);
@@ -103,6 +107,22 @@ struct Machine {
   void claim_if_fenced();
   void on_openers(const OpenersListed& listed);
   std::vector<BucketSet> buckets_of_move(Epoch epoch) const;  // by VIP
+
+  // upgrade.cpp
+  void start_upgrade();
+  void apply_upgrading(NodeId from, const Upgrading& upgrading);
+  void note_confirmation(NodeId from, const Heartbeat& heartbeat);
+  void upgrade_if_confirmed();
+  void give_up_upgrade(const std::string& why);
+  void repeat_upgrade_over();
+  void apply_upgrade_over(NodeId from, const UpgradeOver& over);
+  void note_long_lease(NodeId node);
+  void end_long_leases();
+  void apply_absence(NodeId node);
+  void wait_for_resumption();
+  void apply_resumption(NodeId node, const Hello& hello);
+  void abandon_resumption(const std::string& why);
+  void abandon_resumption_if_due();
 
   // leftovers.cpp
   void on_flows(const FlowsCounted& counted);
@@ -128,11 +148,27 @@ struct Machine {
   void publish_states();  // ApplyStates for every VIP whose table changed
 };
 
+// What to wait so that so long has surely passed on another node's clock: they differ by 500 ppm each way in rate.
+constexpr Duration with_drift(Duration duration) { return duration + duration / 1000; }
+
+// Of all that are configured, rounded down. With a node that has the word of so many others nobody else is quorate
+// without one of them.
+std::size_t half_of_nodes(const State& state);
+
+// A member that begins now: its acceptance counts as heartbeat 0.
+inline Heard heard_since(Instant now) { return Heard{.at = now, .delivered = {{.sequence = 0, .at = now}}}; }
+
 // When every node outside the membership has surely lost its lease.
 Instant last_fence(const State& state);
 
 // Whether this node is to be the new owner of a handover and has not said yet that it is ready.
 bool has_holding_to_say(const State& state);
+
+// Whether this hello is that of the daemon that replaces this member's.
+bool is_successor(const NodeRecord& record, const Hello& hello);
+
+// For Hello::unsure_ms.
+std::uint32_t unsure_ms(const State& state, Instant now);
 
 // True for a takeover (or founding) move to this node that it has not claimed yet.
 bool waits_to_claim(const State& state, Epoch epoch);

@@ -63,8 +63,6 @@ std::string_view removal_text(Cause cause) {
   return "is not heard any more though its Corosync is there: its relaisd hangs";
 }
 
-Heard heard_since(Instant now) { return Heard{.at = now, .delivered = {{.sequence = 0, .at = now}}}; }
-
 bool answers(const Snapshot& snapshot, const Hello& hello) {
   return snapshot.incarnation == hello.incarnation && snapshot.attempt == hello.attempt;
 }
@@ -97,14 +95,24 @@ bool is_alike(const State& state, const Hello& hello) {
          hello.weights.size() == vips;
 }
 
+// By its last hello in this view, if there is one.
+bool has_no_lease(const State& state, NodeId node) {
+  const auto hello = state.hellos.find(node);
+  return hello != state.hellos.end() && hello->second.resumes == 0;
+}
+
 // Who proposes, equal on all nodes of the view whatever their configuration is: of the largest number of nodes that are
-// alike, the one with the best known state, then the lowest id. kNoNode if there is no hello.
+// alike, the one with the best known state, then the lowest id. Not who has a lease (it will give it up, or be the same
+// member again). kNoNode if there is nobody.
 NodeId founder(const std::map<NodeId, Hello>& hellos) {
   std::map<std::uint64_t, std::size_t> alike;
-  for (const auto& [node, hello] : hellos) ++alike[hello.common_hash];
+  for (const auto& [node, hello] : hellos) {
+    if (hello.resumes == 0) ++alike[hello.common_hash];
+  }
   NodeId best = kNoNode;
   const auto rank = [&](const Hello& hello) { return std::pair(alike.at(hello.common_hash), hello.epoch); };
   for (const auto& [node, hello] : hellos) {
+    if (hello.resumes != 0) continue;
     if (best == kNoNode || rank(hello) > rank(hellos.at(best))) best = node;
   }
   return best;
@@ -119,6 +127,7 @@ void Machine::on_view(const ViewChanged& view) {
       multicast(Leaving{});  // the last was lost
     return;
   }
+  if (state.resumes != 0 && view.quorate) return wait_for_resumption();
   if (!view.quorate) {
     return become_outside(Severity::warning, "quorum-lost", "this part of the cluster has no quorum: answering nobody");
   }
@@ -149,11 +158,17 @@ void Machine::enter_view(const ViewChanged& view) {
 
 void Machine::continue_membership(NodeSet continuing) {
   const ViewChanged& view = state.view;
-  const NodeSet gone = cluster().members - continuing;
+  NodeSet gone = present_members(cluster()) - continuing;
   if (gone.size() == 1) discount_unacknowledged(gone.lowest());
+  for (const NodeId node : gone& upgrading_members(cluster())) {
+    if (cause_of_leaving(view, node) != Cause::daemon_died) continue;
+    apply_absence(node);
+    gone.erase(node);
+  }
   for (const NodeId node : gone) apply_removal(node, cause_of_leaving(view, node));
   if (!gone.empty()) apply_plan(cause_of_leaving(view, gone.lowest()));
   speak_for_moves();
+  repeat_upgrade_over();
   if (state.retire_until != Instant{}) multicast(Retiring{});  // the last may be lost
 }
 
@@ -165,15 +180,17 @@ void Machine::on_ring_lost(const RingLost& lost) {
 }
 
 void Machine::become_outside(Severity severity, std::string kind, std::string text) {
-  const Role before = state.role;
+  const Role before = state.resumes != 0 ? Role::joining : state.role;
   become_joining();
   state.role = Role::outside;
   if (before != Role::outside) report(severity, std::move(kind), self(), std::move(text));
 }
 
 void Machine::become_joining() {
-  if (is_member()) actions.emplace_back(ForgetOpeners{});
+  if (is_member() || state.resumes != 0) actions.emplace_back(ForgetOpeners{});
   state.role = Role::joining;
+  state.resumes = 0;
+  state.upgrade.reset();
   revoke_lease();
   state.claimed.clear();
   state.holding_said.clear();
@@ -197,7 +214,9 @@ void Machine::say_hello_if_due() {
               .weights = state.settings.weights.at(self()),
               .leftovers = std::vector<BucketSet>(vip_count()),
               .version = state.settings.version,
-              .front = state.front};
+              .front = state.front,
+              .resumes = state.resumes,
+              .unsure_ms = unsure_ms(state, now)};
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     for (std::size_t bucket = 0; bucket < kBuckets; ++bucket)
       hello.leftovers[vip][bucket] = state.flows[vip][bucket] > 0;
@@ -221,7 +240,7 @@ void Machine::on_hello(NodeId from, const Hello& hello) {
                ": compare `relais config print --running` on both; `relais config check` says what a restart changes");
   }
   if (from != self()) return;
-  if (is_member()) {  // a repeated hello that crossed its answer: the others start over with us
+  if (is_member() && hello.resumes == 0) {  // a repeated hello that crossed its answer: the others start over with us
     become_joining();
     state.next_hello_at = now + state.settings.timing.hello_retry;
   }
@@ -233,12 +252,15 @@ void Machine::on_hello(NodeId from, const Hello& hello) {
 void Machine::apply_hello(NodeId from) {
   const auto hello = state.hellos.find(from);
   if (hello == state.hellos.end()) return;
-  if (cluster().members.contains(from)) {  // it has started over, so it holds no lease
+  const bool resumes = hello->second.resumes != 0;
+  if (resumes && !(cluster().members.contains(from) && is_successor(cluster().nodes.at(from), hello->second))) return;
+  if (!resumes && cluster().members.contains(from)) {  // it has started over, so it holds no lease
     apply_removal(from, Cause::left);
     apply_plan(Cause::left);
   }
+  if (!resumes && !upgrading_members(cluster()).empty()) return;  // its share could not be moved now; it asks again
   if (!is_alike(state, hello->second)) return;
-  if (!is_member() || cluster().members.lowest() != self()) return;
+  if (!is_member() || present_members(cluster()).lowest() != self()) return;
   multicast(Snapshot{.for_node = from,
                      .incarnation = hello->second.incarnation,
                      .attempt = hello->second.attempt,
@@ -249,8 +271,13 @@ void Machine::apply_hello(NodeId from) {
 void Machine::apply_acceptance(const Snapshot& snapshot) {
   const NodeId node = snapshot.for_node;
   const auto hello = state.hellos.find(node);
-  if (node == kNoNode || hello == state.hellos.end() || cluster().members.contains(node)) return;
+  if (node == kNoNode || hello == state.hellos.end()) return;
   if (!answers(snapshot, hello->second) || !is_alike(state, hello->second)) return;
+  if (hello->second.resumes != 0) {
+    const bool returns = cluster().members.contains(node) && is_successor(cluster().nodes.at(node), hello->second);
+    return returns ? apply_resumption(node, hello->second) : void();
+  }
+  if (cluster().members.contains(node) || !upgrading_members(cluster()).empty()) return;
   advance_epoch();
   apply_member(node, hello->second);
   apply_leftovers(node, hello->second);
@@ -269,6 +296,9 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.incarnation = hello.incarnation;
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
+  record.presence = Presence::here;
+  record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
+  state.long_lease_until.erase(node);
   state.fence_until.erase(node);
   state.grace_until.erase(node);
   state.acknowledgements.erase(node);
@@ -290,7 +320,9 @@ void Machine::begin_membership() {
   for (const auto& [epoch, move] : cluster().moves) state.move_started[epoch] = now;
   for (const auto& [node, record] : cluster().nodes) {
     if (record.grace) state.grace_until[node] = now + state.settings.timing.grace;
+    if (record.long_lease_ms > 0) note_long_lease(node);
   }
+  let_claims_settle();  // of those that were made just before, this node has not been told
   fence_all_outside();
 }
 
@@ -316,6 +348,7 @@ void Machine::install_snapshot(const Snapshot& snapshot) {
     apply_message(delivered);
   }
   apply_acceptance(snapshot);
+  if (state.resumes != 0) abandon_resumption("this node is no member any more");
 }
 
 void Machine::form_if_due() {
@@ -326,7 +359,7 @@ void Machine::form_if_due() {
   if (!all_said_hello && now < state.view_since + 3 * state.settings.timing.hello_retry) return;
   NodeSet members;
   for (const auto& [node, hello] : state.hellos) {
-    if (is_alike(state, hello)) members.insert(node);
+    if (is_alike(state, hello) && hello.resumes == 0) members.insert(node);
   }
   state.next_founding_at = now + state.settings.timing.hello_retry;
   multicast(Snapshot{.for_node = kNoNode, .forming = members, .cluster = founding_cluster(state)});
@@ -338,9 +371,10 @@ void Machine::form_if_due() {
 void Machine::on_founding(const Snapshot& snapshot) {
   const bool counts = state.members_heard.empty() && !snapshot.forming.empty() &&
                       (snapshot.forming - state.view.members).empty() &&
-                      std::ranges::all_of(snapshot.forming, [&](NodeId node) { return state.hellos.contains(node); });
+                      std::ranges::all_of(snapshot.forming, [&](NodeId node) { return has_no_lease(state, node); });
   if (!counts) return;
   state.members_heard = snapshot.forming;
+  if (state.resumes != 0) abandon_resumption("the others have founded the cluster anew");
   if (is_member()) {
     report(Severity::warning, "yielded", self(), "the others have founded the cluster anew: asking them for the state");
     become_joining();
@@ -360,15 +394,33 @@ void Machine::install_founding(const Snapshot& snapshot) {
   cluster() = snapshot.cluster;
   advance_epoch();
   for (const NodeId node : snapshot.forming) apply_member(node, state.hellos.at(node));
+  apply_unsureness(snapshot.forming);
   apply_founding_plan();
   for (const NodeId node : snapshot.forming)
     apply_leftovers(node, state.hellos.at(node));  // the plan says what is left over
   begin_membership();
 }
 
+// What the founders know or cannot know of announced leases holds for all that do not take part. An announced lease was
+// noted by half of the nodes: fewer founders than that may not know of any that did. (A ring can be quorate with fewer
+// daemons than votes.)
+void Machine::apply_unsureness(NodeSet founders) {
+  const bool one_has_noted = founders.size() >= state.settings.weights.size() - half_of_nodes(state);
+  auto longest_ms = one_has_noted ? std::uint32_t{0} : static_cast<std::uint32_t>(to_ms(state.settings.timing.upgrade));
+  for (const NodeId node : founders) longest_ms = std::max(longest_ms, state.hellos.at(node).unsure_ms);
+  for (auto& [node, record] : cluster().nodes) {
+    if (!founders.contains(node)) record.long_lease_ms = longest_ms;
+  }
+}
+
 void Machine::apply_removal(NodeId node, Cause cause) {
   if (is_member()) fence(node);
-  if (cause == Cause::left) state.fence_until[node] = now;  // it ended its lease before it said so
+  if (cause == Cause::left) {  // it ended its lease before it said so
+    state.fence_until[node] = now;
+    state.long_lease_until.erase(node);
+    cluster().nodes.at(node).long_lease_ms = 0;
+  }
+  cluster().nodes.at(node).presence = Presence::here;
   state.heard.erase(node);
   state.suspected_at.erase(node);
   cluster().members.erase(node);
@@ -408,7 +460,7 @@ void Machine::apply_retiring(NodeId from) {
 // An orderly end is a handover first: the others take the share while this node still answers its older connections, so
 // that short ones end by themselves. Who asks a second time does not want to wait for them.
 void Machine::start_retiring() {
-  const bool has_heirs = is_member() && cluster().members.size() > 1;
+  const bool has_heirs = is_member() && present_members(cluster()).size() > 1;
   if (!has_heirs) return leave();
   if (state.retire_until != Instant{}) return leave();  // asked again: at once
   state.retire_until = now + kRetiringTime;
@@ -426,11 +478,13 @@ void Machine::leave_if_retired() {
 }
 
 void Machine::leave() {
-  const Role before = state.role;
+  const bool is_missed = is_member() || state.resumes != 0;
   state.role = Role::stopping;
+  state.resumes = 0;
+  state.upgrade.reset();
   revoke_lease();
   state.stop_at = now;
-  if (before != Role::member) return;
+  if (!is_missed) return;
   state.stop_at = now + kLeavingTime;
   multicast(Leaving{});
 }

@@ -33,6 +33,7 @@ struct Heartbeat {
   std::uint32_t connections = 0;  // TCP connections on VIPs that this node has, for receipts
   NodeSet members;                // of the cluster state that the sender has; empty: it has none
   std::vector<Ack> acks;          // only from a member that has the state
+  NodeSet upgrading;              // members whose announced lease the sender has noted
   bool operator==(const Heartbeat&) const = default;
 };
 
@@ -47,6 +48,10 @@ struct Hello {
   std::vector<BucketSet> leftovers;    // per VIP: where it still has connections
   std::string version;                 // of the sender's relaisd
   Front front = Front::well;           // of the sender
+  // The incarnation whose share and lease the sender has taken over; 0: none, and the sender holds no lease.
+  std::uint64_t resumes = 0;
+  // For so long from now on another node may have a lease by an upgrade that the sender knows of or cannot know of.
+  std::uint32_t unsure_ms = 0;
   bool operator==(const Hello&) const = default;
 };
 
@@ -157,8 +162,22 @@ struct Clients {
   bool operator==(const Clients&) const = default;
 };
 
+// "My daemon replaces itself: for so long from the sending of this on I answer without a heartbeat, as soon as all of
+// you have noted this." Taken only while nobody else is at it.
+struct Upgrading {
+  std::uint32_t for_ms = 0;
+  bool operator==(const Upgrading&) const = default;
+};
+
+// "The lease that `node` announced is over": from itself, it has none but what its heartbeats earn; from another, so
+// much time has passed. A node that is still away then is no member any more.
+struct UpgradeOver {
+  NodeId node;
+  bool operator==(const UpgradeOver&) const = default;
+};
+
 using Body = std::variant<Heartbeat, Hello, Snapshot, Holding, Released, Cleared, Suspect, GraceOver, Leaving,
-                          SetDrained, SetWeight, Claimed, Retiring, FrontHealth, Clients>;
+                          SetDrained, SetWeight, Claimed, Retiring, FrontHealth, Clients, Upgrading, UpgradeOver>;
 
 // An operator's command: it says the same whenever it arrives.
 inline bool is_order(const Body& body) {

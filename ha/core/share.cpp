@@ -31,6 +31,7 @@ bool may_be_next(const State& state, const Bucket& bucket) {
 }
 
 BucketState decide_state(const State& state, const Bucket& bucket, BucketState current) {
+  if (state.resumes != 0) return current;  // under the lease that was announced, until it is decided
   if (state.role != Role::member) return without_membership(current);
   if (bucket.owner == state.settings.self) return state_as_owner(state, bucket);
   if (may_be_next(state, bucket)) return BucketState::shadow;

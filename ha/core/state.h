@@ -69,6 +69,23 @@ struct Heard {
   bool operator==(const Heard&) const = default;
 };
 
+// This node's own upgrade, from its announcement on.
+struct Upgrade {
+  Instant announced_at{};
+  std::uint64_t confirm_from = 0;  // heartbeats from this one on were sent after the announcement came back; 0: not yet
+  NodeSet confirmed;               // members that have noted it, by such a heartbeat
+  bool operator==(const Upgrade&) const = default;
+};
+
+// What a daemon leaves to the one that replaces it.
+struct Handoff {
+  std::uint64_t incarnation = 0;  // of the one that left
+  Instant lease_until{};
+  std::vector<BucketStates> states;  // as they are in the data plane
+  Cluster cluster;
+  bool operator==(const Handoff&) const = default;
+};
+
 struct State {
   Settings settings;
 
@@ -94,6 +111,15 @@ struct State {
   std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
   Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
   std::set<Epoch> claimed;       // moves that this node has claimed and told the others about
+
+  // Upgrades: of this node, and of others. A node in `long_lease_until` may have its announced lease until then, member
+  // or not; kept over every change of role.
+  std::optional<Upgrade> upgrade;
+  std::uint64_t resumes = 0;    // incarnation whose place this daemon wants to take; 0: none, or it has it
+  bool has_long_lease = false;  // lease_until is the announced one, not an earned one
+  std::map<NodeId, Instant> long_lease_until;
+  std::map<NodeId, Instant> said_over_at;  // when this node last said so
+  Instant unsure_until{};                  // a former life may have noted an announced lease that ends until then
 
   // Joining.
   Instant next_hello_at{};

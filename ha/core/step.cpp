@@ -20,6 +20,12 @@ void put_data_plane_first(Actions& actions) {
   });
 }
 
+// Whoever is told something by this daemon is told before it goes.
+void put_successor_last(Actions& actions) {
+  std::ranges::stable_partition(actions,
+                                [](const Action& action) { return !std::holds_alternative<StartSuccessor>(action); });
+}
+
 // The state that `self` is waiting for.
 bool is_for_joiner(const Body& body, NodeId self) {
   const auto* snapshot = std::get_if<Snapshot>(&body);
@@ -59,6 +65,8 @@ void Machine::apply_message(const Delivered& delivered) {
                  [&](const Claimed& body) { apply_claimed(from, body); },
                  [&](const FrontHealth& body) { apply_front(from, body); },
                  [&](const Clients&) {},
+                 [&](const Upgrading& body) { apply_upgrading(from, body); },
+                 [&](const UpgradeOver& body) { apply_upgrade_over(from, body); },
              },
              delivered.message.body);
 }
@@ -88,13 +96,19 @@ State initial_state(Settings settings, Cluster last_known, Instant now) {
   State state;
   const std::size_t vips = settings.vips;
   state.settings = std::move(settings);
+  // Whoever has never had a state has never been a member.
+  if (last_known.epoch != Epoch{}) state.unsure_until = now + state.settings.timing.upgrade;
   state.view_since = now;
   // Sequences of two lives of a daemon never mix: each begins at a random place (lease.cpp: acknowledgements).
   state.next_sequence = ((state.settings.incarnation & 0xffffffffU) << 24) + 1;
   // With another number of VIPs the tables say nothing any more, but who is drained does.
   if (last_known.vips.size() != vips) last_known.vips.assign(vips, BucketTable{});
   if (is_sound(last_known, vips)) state.cluster = std::move(last_known);
-  for (auto& [node, record] : state.cluster.nodes) record.retiring = false;  // the life that retired is over
+  for (auto& [node, record] : state.cluster.nodes) {  // what was of a life that is over
+    record.retiring = false;
+    record.presence = Presence::here;
+    record.long_lease_ms = 0;
+  }
   state.applied.assign(vips, BucketStates{});
   state.flows.assign(vips, {});
   state.leftover_since.assign(vips, {});
@@ -119,6 +133,8 @@ Step step(State state, const Event& event, Instant now) {
                  [&](const Ordered& ordered) { on_order(machine, ordered); },
                  [&](const StopRequested&) { machine.start_retiring(); },
                  [&](const FrontObserved& observed) { machine.on_front(observed); },
+                 [&](const UpgradeRequested&) { machine.start_upgrade(); },
+                 [&](const UpgradeFailed& failed) { machine.give_up_upgrade(failed.why); },
              },
              event);
   machine.leave_if_retired();
@@ -126,21 +142,26 @@ Step step(State state, const Event& event, Instant now) {
   machine.say_holding_if_due();
   machine.end_graces();
   machine.say_front_if_due();
+  machine.end_long_leases();
+  machine.abandon_resumption_if_due();
   machine.heartbeat_if_due();
   machine.say_hello_if_due();
   machine.form_if_due();
   machine.stop_if_due();
+  machine.upgrade_if_confirmed();
   machine.publish_states();
   machine.tickle_orphans();
   if (result.state.cluster.epoch != epoch_before) result.actions.emplace_back(SaveCluster{});
   put_data_plane_first(result.actions);
+  put_successor_last(result.actions);
   return result;
 }
 
 Instant next_wakeup(const State& state) {
+  const Instant limit = state.resumes != 0 ? state.lease_until : Instant::max();
   switch (state.role) {
-    case Role::outside: return Instant::max();
-    case Role::joining: return state.flows_known ? state.next_hello_at : Instant::max();
+    case Role::outside: return limit;
+    case Role::joining: return state.flows_known ? std::min(limit, state.next_hello_at) : limit;
     case Role::stopping: return state.stop_at;
     case Role::member: break;
   }

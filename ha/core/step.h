@@ -1,6 +1,7 @@
 // The cluster state machine. Pure: no clock, socket, file, log or chance; `now` and the event are all it sees.
 #pragma once
 
+#include "base/result.h"
 #include "base/time.h"
 #include "ha/core/action.h"
 #include "ha/core/event.h"
@@ -14,8 +15,16 @@ struct Step {
 };
 
 // A daemon that has just started: owns nothing, has no lease. `last_known` is a saved state, or an empty Cluster (epoch
-// 0). The shell must have set the data plane's lease to "not at all" and every state to foreign or leftover before.
+// 0: this node has never been a member). The shell must have set the data plane's lease to "not at all" and every state
+// to foreign or leftover before.
 State initial_state(Settings settings, Cluster last_known, Instant now);
+
+// A daemon that takes over from one that was replaced (StartSuccessor). It keeps the data plane as it is, until it is
+// the same member again or learns that it cannot be.
+State resumed_state(Settings settings, const Handoff& handoff, Instant now);
+
+// Whether this node could be upgraded now without losing its share; the error says why not.
+Result<> may_upgrade(const State& state, Instant now);
 
 // The next state and what to do about it. Total: any event in any state is safe. `now` never goes back.
 Step step(State state, const Event& event, Instant now);

@@ -21,6 +21,8 @@ struct Timing {
   Duration hello_retry{};  // a joiner that got no state asks again after so long
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
+  Duration upgrade{};           // the announced lease of a node whose daemon replaces itself
+  Duration upgrade_answer{};    // in which everybody must have acknowledged that announcement
   Duration drain_limit{};       // leftovers older than this are reset; zero: never
   Duration arbiter_lag{};       // so long may a half believe in an arbiter's vote that the other has; zero: no arbiter
 
@@ -38,14 +40,16 @@ constexpr Timing timing_for_token(Duration token) {
   // carry the first one after it: so survivors never stop serving while the ring drops the dead node.
   timing.lease = timing.detection + 2 * timing.heartbeat + 35ms;
   timing.guard = 15ms;  // 500 ppm of the longest lease is 1.2 ms; the rest is for packets accepted just before the end
-  // A SYN that comes in the moment of a crash waits for the fence, plus what the claim takes. Beyond a second the client
-  // has sent it again (RFC 6298).
+  // A SYN that comes in the moment of a crash waits for the fence, plus what the claim takes. Beyond a second the
+  // client has sent it again (RFC 6298).
   timing.hold = std::min<Duration>(timing.lease + timing.guard + 60ms, 880ms);
   timing.hold_settle = 100ms;
   timing.silence = timing.lease + timing.guard;
   timing.hello_retry = std::max<Duration>(timing.detection, 1s);
   timing.grace = 10s;
   timing.leftover_minimum = 3s;
+  timing.upgrade = 5s;  // loading the programs takes a fraction of a second, on a busy machine some
+  timing.upgrade_answer = 1s;
   timing.drain_limit = std::chrono::hours(1);
   return timing;
 }

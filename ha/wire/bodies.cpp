@@ -80,7 +80,7 @@ template <>
 struct Codec<ha::Heartbeat> {
   static constexpr std::uint8_t type = 1;
   static void write(Writer& out, const ha::Heartbeat& body) {
-    const auto& [sequence, connections, members, acks] = body;
+    const auto& [sequence, connections, members, acks, upgrading] = body;
     INVARIANT(acks.size() <= kMaxNodeId, "at most one acknowledgement per node");
     out.put(sequence);
     out.put(connections);
@@ -92,6 +92,7 @@ struct Codec<ha::Heartbeat> {
         out.put(ack.sequence);
       });
     }
+    write_node_set(out, upgrading);
   }
   static ha::Heartbeat read(Reader in) {
     ha::Heartbeat body;
@@ -104,6 +105,7 @@ struct Codec<ha::Heartbeat> {
       const NodeId node = read_node(inner, "heartbeat.ack.node");
       body.acks.push_back({.node = node, .sequence = inner.get<std::uint64_t>("heartbeat.ack.sequence")});
     }
+    body.upgrading = read_node_set(in, "heartbeat.upgrading");
     return body;
   }
 };
@@ -112,7 +114,8 @@ template <>
 struct Codec<ha::Hello> {
   static constexpr std::uint8_t type = 2;
   static void write(Writer& out, const ha::Hello& body) {
-    const auto& [incarnation, attempt, config_hash, common_hash, epoch, weights, leftovers, version, front] = body;
+    const auto& [incarnation, attempt, config_hash, common_hash, epoch, weights, leftovers, version, front, resumes,
+                 unsure_ms] = body;
     INVARIANT(leftovers.size() <= kMaxVips, "one set of leftovers per VIP");
     out.put(incarnation);
     out.put(attempt);
@@ -126,6 +129,8 @@ struct Codec<ha::Hello> {
       out.record<std::uint8_t>([&] { write_buckets(out, buckets); });
     }
     write_front(out, front);
+    out.put(resumes);
+    out.put(unsure_ms);
   }
   static ha::Hello read(Reader in) {
     ha::Hello body;
@@ -142,6 +147,8 @@ struct Codec<ha::Hello> {
       body.leftovers.push_back(read_buckets(inner, "hello.leftovers"));
     }
     body.front = read_front(in, "hello.front");
+    body.resumes = in.get<std::uint64_t>("hello.resumes");
+    body.unsure_ms = in.get_at_most<std::uint32_t>("hello.unsure_ms", kLongestUnsure_ms);
     return body;
   }
 };
@@ -345,6 +352,28 @@ struct Codec<ha::Clients> {
     if (body.added.size() + body.removed.size() > kMaxClients) in.fail("clients", "are too many for one message");
     return body;
   }
+};
+
+template <>
+struct Codec<ha::Upgrading> {
+  static constexpr std::uint8_t type = 16;
+  static void write(Writer& out, const ha::Upgrading& body) {
+    const auto& [for_ms] = body;
+    out.put(for_ms);
+  }
+  static ha::Upgrading read(Reader in) {
+    return {.for_ms = in.get_at_most<std::uint32_t>("upgrading.for_ms", kLongestUpgrade_ms)};
+  }
+};
+
+template <>
+struct Codec<ha::UpgradeOver> {
+  static constexpr std::uint8_t type = 17;
+  static void write(Writer& out, const ha::UpgradeOver& body) {
+    const auto& [node] = body;
+    write_node(out, node);
+  }
+  static ha::UpgradeOver read(Reader in) { return {.node = read_node(in, "upgrade_over.node")}; }
 };
 
 // Tries every alternative of Body: a type added there without a Codec does not compile.

@@ -10,8 +10,8 @@ namespace relais::wire {
 namespace {
 
 void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
-  const auto& [drained, grace, retiring, front, front_lost, weights, incarnation, config_hash, heartbeat, connections] =
-      node;
+  const auto& [drained, grace, retiring, front, front_lost, weights, incarnation, config_hash, heartbeat, connections,
+               presence, long_lease_ms] = node;
   write_node(out, id);
   write_flag(out, drained);
   write_flag(out, grace);
@@ -23,6 +23,9 @@ void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   write_flag(out, retiring);
   write_front(out, front);
   write_flag(out, front_lost);
+  if (presence == ha::Presence::here && long_lease_ms == 0) return;
+  out.put(static_cast<std::uint8_t>(presence));
+  out.put(long_lease_ms);
 }
 
 std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
@@ -38,6 +41,9 @@ std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
   node.retiring = read_flag(in, "node.retiring");
   node.front = read_front(in, "node.front");
   node.front_lost = read_flag(in, "node.front_lost");
+  constexpr auto kLastPresence = static_cast<std::uint8_t>(ha::Presence::away);
+  node.presence = static_cast<ha::Presence>(in.get_at_most<std::uint8_t>("node.presence", kLastPresence));
+  node.long_lease_ms = in.get_at_most<std::uint32_t>("node.long_lease_ms", kLongestUnsure_ms);
   return {id, std::move(node)};
 }
 

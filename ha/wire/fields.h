@@ -12,6 +12,10 @@
 
 namespace relais::wire {
 
+// Bounds of times that others wait for on a node's word: of an announced lease, and of what follows from several.
+inline constexpr std::uint32_t kLongestUpgrade_ms = 10'000;
+inline constexpr std::uint32_t kLongestUnsure_ms = 60'000;
+
 // Node ids are one byte: 1..63, or 0 for "no node" where the message allows it.
 void write_node(Writer& out, NodeId node);
 NodeId read_node(Reader& in, std::string_view field);

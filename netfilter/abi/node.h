@@ -8,8 +8,8 @@
 struct relais_node {
   __u64 key0; /* siphash key of the cluster, words as in the SipHash specification */
   __u64 key1;
-  /* The hold. An opener that comes again within `hold_ns` is the one that waits already. Of each VIP one may enter every
-   * `hold_interval_ns`, and as many at once as that makes in `hold_burst_ns`. */
+  /* The hold. An opener that comes again within `hold_ns` is the one that waits already. Of each VIP one may enter
+   * every `hold_interval_ns`, and as many at once as that makes in `hold_burst_ns`. */
   __u64 hold_ns;
   __u64 hold_interval_ns;
   __u64 hold_burst_ns;

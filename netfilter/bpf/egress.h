@@ -109,8 +109,8 @@ static __always_inline int egress_neighbour(struct __sk_buff *skb, const struct 
 }
 
 /* Whether a SYN-ACK to `packet->client` may leave: this node has accepted the opener that it answers, and the bucket is
- * its own since, or the new owner leaves the opener to it. So nothing that gets past the hold is answered, and no socket
- * of former times answers again. */
+ * its own since, or the new owner leaves the opener to it. So nothing that gets past the hold is answered, and no
+ * socket of former times answers again. */
 static __always_inline int is_to_answer(const struct packet *packet, const struct segment *segment, __u64 now)
 {
   const relais_opener_id id = opener_id(flow_hash(packet, segment), segment->client_number);

@@ -112,8 +112,8 @@ static __always_inline enum relais_verdict hold(const struct packet *packet, rel
   return RELAIS_PASS_HOLD;
 }
 
-/* For buckets whose openers this node answers. Only while others have leftovers there can one be theirs. Without a lease
- * they wait: it may come back in a moment, or the next owner holds them too. */
+/* For buckets whose openers this node answers. Only while others have leftovers there can one be theirs. Without a
+ * lease they wait: it may come back in a moment, or the next owner holds them too. */
 static __always_inline enum relais_verdict accept_opener(const struct packet *packet, const struct segment *segment,
                                                          __u32 slot, enum relais_verdict accepted)
 {
@@ -168,7 +168,7 @@ static __always_inline enum relais_verdict hold_opener(void *context, const stru
   return hold(packet, id, flow, slot, now);
 }
 
-/* A segment that is no opener, in a shadow bucket: the first ones of a connection have the number after the opener's. */
+/* A segment that is no opener, in a shadow bucket: a connection's first ones have the number after its opener's. */
 static __always_inline void note_that_client_goes_on(const struct packet *packet, const struct segment *segment)
 {
   const relais_opener_id id = opener_id(flow_hash(packet, segment), segment->client_number - 1);

@@ -10,8 +10,8 @@
  *  1: one that was accepted before the bucket was handed over is this node's still
  *  2: one that the previous owner has accepted is that one's still
  *
- * What passes needs a valid lease as well, and SYNs without one are held; the clock is read last, so that others' packets
- * never pay for it. */
+ * What passes needs a valid lease as well, and SYNs without one are held; the clock is read last, so that others'
+ * packets never pay for it. */
 #ifndef RELAIS_BPF_VERDICT_H
 #define RELAIS_BPF_VERDICT_H
 

@@ -2,6 +2,7 @@
 #include "netfilter/hold/hold_queue.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
@@ -29,6 +30,8 @@ Result<std::unique_ptr<HoldQueue>> HoldQueue::open(const HoldQueueSettings& sett
   std::unique_ptr<HoldQueue> queue(new HoldQueue());
   queue->handle_.reset(nfq_open());
   if (!queue->handle_) return system_error("cannot talk to the kernel's packet queues", errno, std::string(kWayOut));
+  // The library does not do it, and a child with a copy would keep the queue when its owner is gone.
+  ::fcntl(queue->fd(), F_SETFD, FD_CLOEXEC);
   const auto callback = [](nfq_q_handle*, nfgenmsg*, nfq_data* data, void* own) {
     auto& self = *static_cast<HoldQueue*>(own);
     const nfqnl_msg_packet_hdr* header = nfq_get_msg_packet_hdr(data);

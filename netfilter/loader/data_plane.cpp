@@ -216,6 +216,29 @@ Result<DataPlane> DataPlane::open(const DataPlaneSettings& settings) {
   return plane;
 }
 
+Result<DataPlane> DataPlane::resume(const DataPlaneSettings& settings) {
+  const std::string& pins = settings.pin_directory;
+  const MapSet before = MapSet::open_pinned(maps_directory(pins));
+  auto skeleton = open_skeleton(settings);
+  if (!skeleton) return std::move(skeleton).error();
+  if (!before.fits((*skeleton)->obj)) {
+    return Error{.what = "the data plane that is attached has another layout",
+                 .way_out = "none is needed: it is replaced"};
+  }
+  if (!before.has_exactly(settings.vips)) {
+    return Error{.what = "the data plane that is attached has other VIPs", .way_out = "none is needed: it is replaced"};
+  }
+  if (auto loaded = load(*skeleton, before, Maps::kept); !loaded) return loaded.error();
+  auto plane = over(settings, before);
+  if (!plane) return plane;
+  if (auto held = plane->set_hold(HoldSwitch::on); !held) return held.error();  // its predecessor may have had none
+  auto attached = attach(hooks_of(pins, settings.interface), programs_of(*skeleton), settings.choice);
+  if (!attached) return std::move(attached).error();
+  plane->mode_ = attached->mode;
+  plane->refusals_ = std::move(attached->refusals);
+  return plane;
+}
+
 void DataPlane::set_states(VipId vip, const BucketStates& states) {
   INVARIANT(vip.value() < vips_, "a VIP of the settings");
   for (const Store& store : plan_stores(this->states(vip), states)) {

@@ -66,6 +66,12 @@ class DataPlane {
   // root, no BPF file system, the kernel or the interface refuses.
   static Result<DataPlane> open(const DataPlaneSettings& settings);
 
+  // For a daemon that replaces another while the lease runs on: nothing is fenced, no state is written and no opener
+  // forgotten; the programs are replaced atomically over the maps that are there, and the hold is on. Errors, besides
+  // those of open(): the predecessor's maps have another layout or other VIPs, or are not there; nothing has changed
+  // then, and open() may follow.
+  static Result<DataPlane> resume(const DataPlaneSettings& settings);
+
   // Cannot fail. Buckets that answer less are stored before those that answer more (netfilter/plan/stores.h).
   void set_states(VipId vip, const BucketStates& states);
   BucketStates states(VipId vip) const;

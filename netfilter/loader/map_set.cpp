@@ -171,6 +171,13 @@ bool MapSet::fits(const bpf_object* object) const {
   });
 }
 
+bool MapSet::has_exactly(std::span<const VipSettings> vips) const {
+  const std::vector<NumberedVip> known = numbered_vips(*this);
+  return known.size() == vips.size() && std::ranges::all_of(known, [&](const NumberedVip& vip) {
+           return vip.number < vips.size() && vips[vip.number].address == vip.address;
+         });
+}
+
 Result<> MapSet::reuse_in(bpf_object* object) const {
   for (const char* name : kMapNames) {
     const int result = bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name), fd(name));

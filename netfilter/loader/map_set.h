@@ -38,6 +38,8 @@ class MapSet {
   bool empty() const { return maps_.empty(); }
   // Same layout version, and every map of `object` is here with the same type, sizes and flags.
   bool fits(const bpf_object* object) const;
+  // The VIPs are these, with these numbers.
+  bool has_exactly(std::span<const VipSettings> vips) const;
   // Makes `object`, which is not loaded yet, use these maps.
   Result<> reuse_in(bpf_object* object) const;
 

@@ -28,8 +28,8 @@ class OpenerTable {
   UniqueFd map_;
 };
 
-// Returns when every packet that any processor was working on at the call is through the programs: what they had to note
-// is noted. Takes some milliseconds.
+// Returns when every packet that any processor was working on at the call is through the programs: what they had to
+// note is noted. Takes some milliseconds.
 Result<> wait_for_packets_under_way();
 
 }  // namespace relais::netfilter

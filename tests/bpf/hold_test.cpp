@@ -6,6 +6,10 @@
 #include "tests/bpf/fixture.h"
 #include "tests/bpf/network.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <optional>
 #include <thread>
 
@@ -166,6 +170,17 @@ TEST_P(HoldTest, when_the_holder_dies_nothing_gets_through) {
   Segment::set_all(segment_.b, BucketState::shadow);
   Connection later = connect(IpFamily::v6, 2);
   EXPECT_EQ(later.answered_by(1500ms), std::nullopt) << "without a holder, and sent again";
+}
+
+TEST_P(HoldTest, a_child_that_outlives_the_holder_does_not_keep_its_queue) {
+  open_hold();
+  const pid_t child = ::fork();
+  if (child == 0) ::execlp("sleep", "sleep", "10", nullptr);
+  hold_.reset();
+  std::this_thread::sleep_for(50ms);  // until the child is `sleep`
+  open_hold();
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_P(HoldTest, without_the_rule_the_stacks_answer_does_not_leave) {

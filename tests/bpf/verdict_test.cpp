@@ -180,13 +180,14 @@ TEST_F(VerdictTest, arp_and_vlan_frames_pass_untouched) {
   expect_frame(RELAIS_PASS_OTHER, build(Ethernet{.to = kClusterMac, .type = 0x88cc, .payload = Bytes(46)}));
 }
 
-TEST_F(VerdictTest, without_a_valid_lease_nothing_of_a_vip_passes_and_others_packets_are_as_ever) {
+TEST_F(VerdictTest, without_a_valid_lease_openers_wait_nothing_else_passes_and_others_packets_are_as_ever) {
   for (const Lease lease : {Lease::over, Lease::never}) {
     set_lease(lease);
     for (const IpAddress& client : {kClient4, kClient6}) {
-      expect({"owner", BucketState::serve, segment(client, kSyn), RELAIS_DROP_LEASE, client});
+      expect({"owner", BucketState::serve, segment(client, kSyn), RELAIS_PASS_HOLD, client});
+      expect({"owner", BucketState::serve, segment(client, kAck), RELAIS_DROP_LEASE, client});
       expect({"owner", BucketState::serve, ping(client), RELAIS_DROP_LEASE, client});
-      expect({"new owner", BucketState::adopt, segment(client, kSyn), RELAIS_DROP_LEASE, client});
+      expect({"new owner", BucketState::adopt, segment(client, kSyn), RELAIS_PASS_HOLD, client});
       expect({"an error", BucketState::serve, too_big(client), RELAIS_DROP_LEASE, client});
       expect({"foreign", BucketState::foreign, segment(client, kSyn), RELAIS_DROP_FOREIGN, client});
     }

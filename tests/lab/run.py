@@ -21,14 +21,16 @@ import scenario_moves
 import scenario_peers
 import scenario_quiet
 import scenario_safety
+import scenario_seams
 import scenario_sharing
 import scenario_torture
 import scenario_two_nodes
+import scenario_upgrade
 
 SKIPPED = 77
 # In this order they need few new labs.
-MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_front, scenario_safety, scenario_two_nodes,
-           scenario_bad_input, scenario_quiet, scenario_torture, scenario_peers)
+MODULES = (scenario_lab, scenario_sharing, scenario_moves, scenario_seams, scenario_upgrade, scenario_front,
+           scenario_safety, scenario_two_nodes, scenario_bad_input, scenario_quiet, scenario_torture, scenario_peers)
 
 
 def scenarios():
@@ -53,6 +55,7 @@ def parse(names):
     parser.add_argument("--list", action="store_true", help="print names and time limits in seconds")
     parser.add_argument("--results", default="", metavar="DIR", help="for reports and logs (default BUILD/lab-results)")
     parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run them so many times")
     return parser.parse_args()
 
 
@@ -65,10 +68,10 @@ def missing():
     return ""
 
 
-def run_all(classes, pattern):
+def run_all(classes, pattern, repeat):
     loader = unittest.TestLoader()
     suite = unittest.TestSuite()
-    for scenario in classes:
+    for scenario in classes * repeat:
         suite.addTests(loader.loadTestsFromTestCase(scenario))
     if pattern:
         suite = unittest.TestSuite(test for test in suite if pattern in test.id())
@@ -93,7 +96,8 @@ def main():
         return 0
     good = False
     try:
-        good = run_all([found[name] for name in arguments.scenario or found], arguments.pattern)
+        good = run_all([found[name] for name in arguments.scenario or found], arguments.pattern,
+                       arguments.repeat)
     finally:
         if not (arguments.keep and good):
             harness.end_lab()

@@ -26,6 +26,7 @@ class Mixer {
 void add_record(Mixer& mixer, const ha::NodeRecord& record) {
   mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U) + (record.front_lost ? 4U : 0U));
   mixer.add(static_cast<std::uint64_t>(record.front));
+  mixer.add((static_cast<std::uint64_t>(record.presence) << 32) + record.long_lease_ms);
   for (const std::uint16_t weight : record.weights) mixer.add(weight);
   mixer.add(record.incarnation);
   mixer.add(record.config_hash);
@@ -174,6 +175,9 @@ void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
     for (const SimNode& other : nodes) {
       if (other.id == holder.id || !other.has_lease(now)) continue;
       if (plan_.split == Split::both && !share_membership(holder, other)) continue;
+      // Who is away for an upgrade hears of a new member when it is back; its lease ends by itself.
+      const bool cannot_know = other.away_since != Duration{} && holder.member_since > other.away_since;
+      if (cannot_know) continue;
       for (const auto& [id, connection] : holder.data_plane.connections) {
         if (!other.data_plane.serving[connection.vip][connection.bucket]) continue;
         fail("I5: " + name(other) + " serves " + bucket_name(connection.vip, connection.bucket) + " where " +
@@ -186,6 +190,7 @@ void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
 
 void Checks::on_step(const SimNode& stepped, const ha::Event& event) {
   const ha::State& state = *stepped.daemon;
+  if (state.resumes != 0) return;  // under the lease that was announced (I4)
   if (state.role != ha::Role::member) {
     for (const BucketMask& answering : stepped.data_plane.answering) {
       if (answering.any()) fail("I4: " + name(stepped) + " is no member and answers");
@@ -239,22 +244,31 @@ void Checks::on_answer(NodeId node, NodeSet before, std::uint64_t opener) {
 
 void Checks::note_answers(std::span<const SimNode> nodes, Duration now) {
   bool all = true;
-  for (std::size_t vip = 0; vip < plan_.vips && all; ++vip) {
+  answered_.resize(plan_.vips);
+  for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
     BucketMask answered;
     for (const SimNode& node : nodes) {
       if (node.has_lease(now)) answered |= node.data_plane.answering[vip];
     }
-    all = answered.all();
+    note_changes(answered_[vip], answered, now);
+    all = all && answered.all();
   }
-  if (!all) {
-    all_answered_since_ = Duration{-1};
-    return;
+  has_stood_ = has_stood_ || all;
+  last_noted_ = now;
+}
+
+// A bucket that is not answered now may have lost its owner right after the last look.
+void Checks::note_changes(Answered& before, const BucketMask& answered, Duration now) {
+  const BucketMask changed = before.now ^ answered;
+  for (std::size_t i = changed._Find_first(); i < kBuckets; i = changed._Find_next(i)) {
+    if (!answered[i]) {
+      before.until[i] = last_noted_;
+    } else if (has_stood_ && now - before.until[i] > longest_gap_) {
+      longest_gap_ = now - before.until[i];
+      longest_gap_end_ = now;
+    }
   }
-  if (all_answered_since_ < Duration{}) {
-    if (last_all_answered_ >= Duration{}) longest_gap_ = std::max(longest_gap_, now - last_all_answered_);
-    all_answered_since_ = now;
-  }
-  last_all_answered_ = now;
+  before.now = answered;
 }
 
 std::string Checks::unsettled(std::span<const SimNode> nodes, Duration now) {

@@ -6,6 +6,7 @@
 #include "tests/simulation/node.h"
 #include "tests/simulation/plan.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,7 +46,11 @@ class Checks {
   void note_answers(std::span<const SimNode> nodes, Duration now);
   // The longest time for which any bucket had nobody since the cluster first stood.
   Duration longest_gap() const { return longest_gap_; }
-  bool has_stood() const { return last_all_answered_ >= Duration{}; }
+  Duration longest_gap_end() const { return longest_gap_end_; }
+  // Whether all buckets have been answered at one time.
+  bool has_stood() const { return has_stood_; }
+  // What was before does not count.
+  void forget_gaps() { longest_gap_ = Duration{}; }
 
   // Empty: the cluster has settled; else what is missing (I10).
   static std::string unsettled(std::span<const SimNode> nodes, Duration now);
@@ -64,9 +69,18 @@ class Checks {
   const Plan& plan_;
   std::unordered_map<std::uint64_t, std::vector<ClusterPrint>> seen_;  // by position in the stream; one per membership
   std::optional<std::string> violation_;
-  Duration all_answered_since_{-1};  // negative: not all are answered
-  Duration last_all_answered_{-1};   // negative: never yet
+  // Of one VIP: which buckets are answered, and until when those were that are not.
+  struct Answered {
+    BucketMask now;
+    std::array<Duration, kBuckets> until{};
+  };
+  void note_changes(Answered& before, const BucketMask& answered, Duration now);
+
+  std::vector<Answered> answered_;
+  Duration last_noted_{};
+  bool has_stood_ = false;
   Duration longest_gap_{};
+  Duration longest_gap_end_{};
 };
 
 }  // namespace relais::simulation

@@ -73,7 +73,8 @@ std::string describe(const ha::Body& body) {
       Overload{
           [](const ha::Heartbeat& heartbeat) { return describe_heartbeat(heartbeat); },
           [](const ha::Hello& hello) {
-            return "hello " + number(hello.attempt) + " epoch " + number(hello.epoch.value());
+            return "hello " + number(hello.attempt) + " epoch " + number(hello.epoch.value()) +
+                   (hello.resumes != 0 ? " resuming" : "");
           },
           [](const ha::Snapshot& snapshot) { return describe_snapshot(snapshot); },
           [](const ha::Holding& holding) { return "holding " + number(holding.move.value()); },
@@ -96,6 +97,8 @@ std::string describe(const ha::Body& body) {
           [](const ha::SetWeight& order) {
             return "weight " + name(order.node) + " VIP " + number(order.vip.value()) + " = " + number(order.weight);
           },
+          [](const ha::Upgrading& upgrading) { return "upgrading for " + number(upgrading.for_ms) + " ms"; },
+          [](const ha::UpgradeOver& over) { return "upgrade over " + name(over.node); },
           [](const ha::Claimed& claimed) { return "claimed " + number(claimed.move.value()); },
           [](const ha::FrontHealth& health) { return "front " + std::string(to_string(health.front)); },
           [](const ha::Clients& clients) {
@@ -122,6 +125,8 @@ std::string describe(const ha::Event& event) {
           },
           [](const ha::StopRequested&) { return std::string("stop requested"); },
           [](const ha::FrontObserved& observed) { return "front " + std::string(to_string(observed.front)); },
+          [](const ha::UpgradeRequested&) { return std::string("upgrade requested"); },
+          [](const ha::UpgradeFailed& failed) { return "upgrade failed (" + failed.why + ")"; },
       },
       event);
 }
@@ -159,6 +164,7 @@ std::string describe(const ha::Action& action) {
                                  number(receipt.buckets) + " buckets" + (receipt.abandoned ? ", abandoned" : "");
                         },
                         [](const ha::StopNow&) { return std::string("stop now"); },
+                        [](const ha::StartSuccessor&) { return std::string("start the successor"); },
                     },
                     action);
 }

@@ -27,7 +27,18 @@ void World::schedule_faults() {
       end(fault);
     });
   }
+  scheduler_.at(plan_.faults_begin, [this] {
+    if (plan_.kind == Kind::upgrades) checks_.forget_gaps();
+    moves_before_faults_ = result_.takeovers + result_.handovers;
+  });
   scheduler_.at(plan_.faults_end, [this] { mend_everything(); });
+}
+
+void World::begin_upgrade(SimNode& node, const Fault& fault) {
+  if (!node.daemon || node.frozen) return;
+  node.exec = {.lasts = fault.lasts,
+               .outcome = fault.amount == 0 ? ExecPlan::Outcome::dies : ExecPlan::Outcome::resumes};
+  step(node, ha::UpgradeRequested{});
 }
 
 void World::begin(const Fault& fault) {
@@ -58,6 +69,7 @@ void World::begin(const Fault& fault) {
       own.stopped = own.daemon.has_value();
       if (own.daemon && !own.frozen) step(own, ha::StopRequested{});
       return;
+    case FaultKind::upgrade: return begin_upgrade(own, fault);
     case FaultKind::drain: return order_drained(id, true);
     case FaultKind::front_lost: return set_front(id, static_cast<ha::Front>(fault.amount));
     case FaultKind::weight:
@@ -88,7 +100,8 @@ void World::end(const Fault& fault) {
     case FaultKind::corosync_freeze: return ring_.thaw(id);
     case FaultKind::cut:
     case FaultKind::cut_one_way: return ring_.heal(fault.nodes);
-    case FaultKind::ring_stumbles: return;
+    case FaultKind::ring_stumbles:
+    case FaultKind::upgrade: return;
     case FaultKind::slow_node: return ring_.set_node_delay(id, Duration{});
     case FaultKind::slow_daemon: own.lag = Duration{}; return;
     case FaultKind::slow_ring: return ring_.set_ring_delay(Duration{});
@@ -111,7 +124,7 @@ void World::mend_everything() {
     thaw_daemon(own.id);
     set_front(own.id, ha::Front::well);
     if (!own.up) boot(own.id);
-    if (!own.daemon) start_daemon_when_ready(own.id, own.process);
+    if (!own.daemon && !own.handoff) start_daemon_when_ready(own.id, own.process);
   }
 }
 

@@ -56,6 +56,12 @@ struct DataPlane {
   Instant openers_since{};  // what was noted before is forgotten
 };
 
+// How relaisd's successor does when it is asked to take over.
+struct ExecPlan {
+  Duration lasts{};
+  enum class Outcome : std::uint8_t { dies, resumes } outcome = Outcome::resumes;
+};
+
 struct SimNode {
   NodeId id;
   NodeClock clock;
@@ -73,6 +79,9 @@ struct SimNode {
   ha::Front front = ha::Front::well;        // as its relaisd finds it
   std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
   bool stopped = false;                     // by order
+  ExecPlan exec;                            // of the next upgrade
+  std::optional<ha::Handoff> handoff;       // the successor has not started yet
+  Duration away_since{};                    // answers under an announced lease without a core; zero: does not
 
   // Whether its connections are owed protection: as a member, and until the grace is over. A fault of the ring ends
   // that until the node is accepted again, because the others may take it for dead.

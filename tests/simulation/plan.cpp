@@ -86,7 +86,8 @@ std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
     case FaultKind::slow_ring: return static_cast<std::uint32_t>(prng.between(1000, 40000));
     case FaultKind::weight: return static_cast<std::uint32_t>(prng.below(5));
     case FaultKind::front_lost: return static_cast<std::uint32_t>(prng.between(1, 3));
-    case FaultKind::daemon_crash_inside: return static_cast<std::uint32_t>(prng.below(4));
+    case FaultKind::daemon_crash_inside:
+    case FaultKind::upgrade: return static_cast<std::uint32_t>(prng.below(4));
     case FaultKind::node_crash:
     case FaultKind::daemon_crash:
     case FaultKind::daemon_freeze:
@@ -107,6 +108,7 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
   switch (plan.kind) {
     case Kind::orderly: fault.kind = pick(prng, kOrderlyKinds); break;
     case Kind::crash: fault.kind = FaultKind::node_crash; break;
+    case Kind::upgrades: fault.kind = FaultKind::upgrade; break;
     case Kind::single:
     case Kind::chaos: fault.kind = pick(prng, kAllKinds); break;
   }
@@ -135,6 +137,32 @@ Split draw_split(std::uint64_t seed, std::size_t size, Prng& prng) {
   Prng finer(seed ^ 0x73706c6974ULL);
   if (size == 2 && finer.chance(250)) return Split::both;
   return finer.chance(600) ? Split::arbiter : Split::lowest;
+}
+
+Fault draw_upgrade(Prng& prng, const Plan& plan) {
+  const bool is_good = plan.kind == Kind::upgrades;
+  Fault fault{.at = draw_ms(prng, to_ms(plan.faults_begin), to_ms(plan.faults_end)),
+              .kind = FaultKind::upgrade,
+              .nodes = {},
+              .lasts = is_good ? draw_ms(prng, 5, 2500) : draw_length(prng, plan.timing),
+              .amount = is_good ? 1 : draw_amount(prng, FaultKind::upgrade)};
+  fault.nodes.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(plan.nodes.size()))));
+  return fault;
+}
+
+// From numbers of their own, so that what else goes wrong in a seed's run does not depend on them.
+void draw_upgrades(Plan& plan) {
+  Prng prng(plan.seed + 0x75706772616465);
+  if (plan.kind == Kind::crash || !prng.chance(plan.kind == Kind::chaos ? 500 : 250)) return;
+  if (plan.kind == Kind::orderly) {
+    plan.kind = Kind::upgrades;
+    for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
+  }
+  if (plan.kind != Kind::chaos) plan.faults.clear();
+  const std::uint64_t count = plan.kind == Kind::single ? 1 : 1 + prng.below(4);
+  for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_upgrade(prng, plan));
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
+  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
 }
 
 std::size_t draw_size(Prng& prng, Kind kind) {
@@ -168,6 +196,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.loss_permille = prng.chance(300) ? static_cast<std::uint32_t>(prng.between(5, 100)) : 0;
   plan.longest_connection = prng.chance(300) ? draw_ms(prng, 2000, 6000) : draw_ms(prng, 50, 1500);
   draw_faults(prng, plan);
+  draw_upgrades(plan);
   return plan;
 }
 
@@ -175,6 +204,7 @@ std::string_view to_string(Kind kind) {
   switch (kind) {
     case Kind::orderly: return "orderly";
     case Kind::crash: return "crash";
+    case Kind::upgrades: return "upgrades";
     case Kind::single: return "single";
     case Kind::chaos: return "chaos";
   }
@@ -196,6 +226,7 @@ std::string_view to_string(FaultKind kind) {
     case FaultKind::slow_daemon: return "slow relaisd";
     case FaultKind::slow_ring: return "slow ring";
     case FaultKind::stop: return "orderly stop";
+    case FaultKind::upgrade: return "upgrade";
     case FaultKind::drain: return "drain";
     case FaultKind::weight: return "weight";
     case FaultKind::front_lost: return "front lost";

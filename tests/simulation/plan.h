@@ -16,10 +16,11 @@ namespace relais::simulation {
 
 // What a run is for; it decides which faults are drawn and which bounds are checked at its end.
 enum class Kind : std::uint8_t {
-  orderly,  // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
-  crash,    // one node dies, nothing else: its buckets are answered again within detection + 150 ms
-  single,   // one fault of any kind
-  chaos,    // several, overlapping
+  orderly,   // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
+  crash,     // one node dies, nothing else: its buckets are answered again within detection + 150 ms
+  upgrades,  // daemons are replaced, one after the other or at once: no bucket moves or is unanswered at all
+  single,    // one fault of any kind
+  chaos,     // several, overlapping
 };
 
 enum class FaultKind : std::uint8_t {
@@ -36,6 +37,7 @@ enum class FaultKind : std::uint8_t {
   slow_daemon,          // relaisd gets the processor `amount` us late
   slow_ring,            // every message takes `amount` us longer
   stop,                 // orderly stop of relaisd; started again after `lasts`
+  upgrade,              // relaisd is replaced by another, which needs `lasts` to come; amount 0: dies, and starts anew
   drain,                // an operator's order at any node; taken back after `lasts`
   front_lost,           // its front is dead for its clients: `amount` is the ha::Front that it finds
   weight,               // an operator's order: weight `amount` for all VIPs

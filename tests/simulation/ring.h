@@ -17,6 +17,7 @@
 #include "tests/simulation/plan.h"
 #include "tests/simulation/scheduler.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -54,6 +55,10 @@ class RingNetwork {
   // Whether a message of a node that died or was cut off came to some only with the next ring, because it had reached
   // others.
   bool had_late_messages() const { return had_late_messages_; }
+  // Whether a ring was formed at a time between these.
+  bool formed_between(Duration begin, Duration end) const {
+    return std::ranges::any_of(formed_at_, [&](Duration at) { return begin <= at && at <= end; });
+  }
 
   // relaisd on it. `process` is new for each start.
   void connect(NodeId node, std::uint32_t process);
@@ -159,6 +164,7 @@ class RingNetwork {
   RingPointer chosen_;                 // by the arbiter
   Duration ring_delay_{};
   bool had_late_messages_ = false;
+  std::vector<Duration> formed_at_;
   std::uint64_t next_ring_ = 0;
   std::uint64_t next_formation_ = 0;
   std::uint64_t next_serial_ = 0;

@@ -273,6 +273,7 @@ void RingNetwork::form(NodeSet group) {
     }
   }
   const auto ring = std::make_shared<Ring>();
+  formed_at_.push_back(scheduler_.now());
   ring->id = ++next_ring_;
   ring->members = group;
   ask_arbiter(ring);

@@ -83,7 +83,9 @@ bool World::is_over() {
 void World::check_bounds() {
   const auto gap_within = [&](Duration bound, const char* what) {
     const Duration gap = checks_.longest_gap();
-    if (gap > bound) checks_.fail("I9: nobody answered for a bucket for " + std::to_string(to_ms(gap)) + " ms" + what);
+    if (gap > bound)
+      checks_.fail("I9: nobody answered for a bucket for " + std::to_string(to_ms(gap)) + " ms" + what + ", until " +
+                   std::to_string(to_ms(checks_.longest_gap_end())) + " ms of the run");
   };
   const auto wait_within = [&](Duration bound, const char* what) {
     if (plan_.loss_permille == 0 && result_.longest_wait > bound) {
@@ -98,11 +100,20 @@ void World::check_bounds() {
     wait_within(timing.detection + 150ms + fence, " after a crash");
     return gap_within(timing.detection + 150ms + fence, " after a crash");
   }
+  if (plan_.kind == Kind::upgrades) {
+    const std::uint64_t moves = result_.takeovers + result_.handovers - moves_before_faults_;
+    if (moves > 0) checks_.fail("upgrades have moved buckets " + std::to_string(moves) + " times");
+    wait_within(60ms, " in an upgrade");
+    return gap_within(Duration{}, " in an upgrade");
+  }
   if (plan_.kind != Kind::orderly) return;
   const auto stops = std::ranges::count(plan_.faults, FaultKind::stop, &Fault::kind);
   if (stops == 0) {
     wait_within(60ms, " in a handover");
-    return gap_within(30ms, " in a handover");
+    // A node that boots makes the ring form anew; a handover that is under way waits for it.
+    const Duration end = checks_.longest_gap_end();
+    const bool formed = ring_.formed_between(end - checks_.longest_gap(), end);
+    return gap_within(formed ? 30ms + plan_.timing.token : 30ms, " in a handover");
   }
   // Somebody with a weight must be left; and it may have to wait for a fence of its own.
   const bool all_have_weight =
@@ -182,6 +193,38 @@ void World::kill_daemon(NodeId id) {
   ring_.disconnect(id);
 }
 
+// exec: the process ends for the ring, its data plane goes on, and another core takes over what it left.
+void World::replace_daemon(SimNode& node) {
+  ha::Handoff handoff{.incarnation = node.daemon->settings.incarnation,
+                      .lease_until = node.daemon->lease_until,
+                      .states = node.data_plane.states,
+                      .cluster = node.daemon->cluster};
+  kill_daemon(node.id);
+  node.away_since = now();
+  ++result_.upgrades;
+  if (node.exec.outcome == ExecPlan::Outcome::resumes) node.handoff = std::move(handoff);
+  scheduler_.after(node.exec.lasts, [this, id = node.id, process = node.process] { start_successor(id, process); });
+}
+
+void World::start_successor(NodeId id, std::uint32_t process) {
+  SimNode& own = node(id);
+  if (!own.up || own.daemon || own.process != process) return;
+  if (!own.handoff) return start_daemon_when_ready(id, process);
+  if (!ring_.is_ready(id)) {
+    scheduler_.after(50ms, [this, id, process] { start_successor(id, process); });
+    return;
+  }
+  trace("node " + std::to_string(id.value()) + " starts the successor of its relaisd");
+  ++own.process;
+  own.armed_for = Duration{};
+  const std::uint64_t incarnation = (++next_incarnation_ << 32) + prng_.below(1U << 31);
+  own.daemon = ha::resumed_state(settings_of(plan_, id, incarnation), *own.handoff, own.clock.local(now()));
+  own.handoff.reset();
+  ring_.connect(id, own.process);
+  arm_timer(own);
+  count_flows(id, own.process);
+}
+
 void World::lose_power(NodeId id) {
   SimNode& own = node(id);
   trace("node " + std::to_string(id.value()) + " crashes");
@@ -193,6 +236,8 @@ void World::lose_power(NodeId id) {
   own.frozen = false;
   own.is_member = false;
   own.is_owed = false;
+  own.handoff.reset();
+  own.away_since = Duration{};
   own.data_plane = DataPlane{};
   ++own.process;
 }
@@ -254,6 +299,7 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  },
                  [&](const ha::SetLease& lease) {
                    plane.lease = lease.until;
+                   node.away_since = Duration{};
                    checks_.on_data_plane(nodes_, node, now());
                  },
                  [&](const ha::Multicast& multicast) {
@@ -279,6 +325,7 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  [&](const ha::SaveCluster&) { node.saved = node.daemon->cluster; },
                  [&](const ha::Report&) {},
                  [&](const ha::Receipt&) {},
+                 [&](const ha::StartSuccessor&) { replace_daemon(node); },
                  [&](const ha::StopNow&) {
                    kill_daemon(node.id);
                    if (mended_) start_daemon_when_ready(node.id, node.process);

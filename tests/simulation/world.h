@@ -40,6 +40,7 @@ struct RunResult {
   std::uint64_t connections = 0;  // opened
   std::uint64_t takeovers = 0;    // claimed
   std::uint64_t handovers = 0;    // released
+  std::uint64_t upgrades = 0;     // daemons replaced under an announced lease
 };
 
 RunResult run(const RunOptions& options);
@@ -79,6 +80,8 @@ class World {
   void start_daemon_when_ready(NodeId id, std::uint32_t process);
   void start_daemon(NodeId id);
   void kill_daemon(NodeId id);
+  void replace_daemon(SimNode& node);
+  void start_successor(NodeId id, std::uint32_t process);
   void lose_power(NodeId id);
   void on_stream(NodeId id, StreamItem item);
   void work_off(NodeId id);
@@ -91,6 +94,7 @@ class World {
 
   // faults.cpp
   void schedule_faults();
+  void begin_upgrade(SimNode& node, const Fault& fault);
   void begin(const Fault& fault);
   void end(const Fault& fault);
   void mend_everything();
@@ -136,6 +140,7 @@ class World {
   std::uint64_t next_incarnation_ = 0;
   bool mended_ = false;
   bool reached_last_step_ = false;
+  std::uint64_t moves_before_faults_ = 0;
   Duration settled_since_{-1};
 };
 

@@ -10,6 +10,7 @@ _relais_options() {
   case $1 in
     drain | resume) echo "--no-wait --timeout" ;;
     weight) echo "--vip" ;;
+    upgrade-daemon) echo "--binary --no-wait" ;;
     events) echo "--follow --after" ;;
     switch-config) echo "--vendor --config --port --vlan" ;;
     "config print") echo "--running" ;;
@@ -22,7 +23,7 @@ _relais_value() {
   case $2 in
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$1") ;;
     --vendor) mapfile -t COMPREPLY < <(compgen -W "cisco-ios arista junos mikrotik linux" -- "$1") ;;
-    --socket | --config) mapfile -t COMPREPLY < <(compgen -f -- "$1") ;;
+    --socket | --config | --binary) mapfile -t COMPREPLY < <(compgen -f -- "$1") ;;
     --vip) mapfile -t COMPREPLY < <(compgen -W "$(_relais_names vip)" -- "$1") ;;
     --port) mapfile -t COMPREPLY < <(compgen -W "$(_relais_names node)" -S = -- "$1") ;;
     --timeout | --after | --vlan) COMPREPLY=() ;;
@@ -36,7 +37,7 @@ _relais_command() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ -n $expects_value ]]; then expects_value=""; continue; fi
     case $word in
-      --socket | --color | --timeout | --vip | --after | --vendor | --config | --port | --vlan) expects_value=yes ;;
+      --socket | --color | --timeout | --vip | --after | --vendor | --config | --port | --vlan | --binary) expects_value=yes ;;
       -*) ;;
       *) words+=("$word") ;;
     esac
@@ -47,7 +48,7 @@ _relais_command() {
 _relais() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local global="--socket --json --color --help"
-  local commands="status watch who drain resume weight events receipts switch-config config doctor version"
+  local commands="status watch who drain resume weight upgrade-daemon events receipts switch-config config doctor version"
   local command
   COMPREPLY=()
   _relais_value "$current" "$previous" && return

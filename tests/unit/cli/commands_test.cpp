@@ -38,8 +38,9 @@ TEST(Command, status_prints_the_picture_or_the_answer_as_it_is) {
 }
 
 TEST(Command, without_relaisd_ends_with_3_and_the_way_out) {
-  for (const char* line : {"status", "watch", "who 203.0.113.7", "drain n1", "resume n1 --no-wait", "weight n1 3",
-                           "events", "events --follow", "receipts", "config print --running"}) {
+  for (const char* line :
+       {"status", "watch", "who 203.0.113.7", "drain n1", "resume n1 --no-wait", "weight n1 3", "upgrade-daemon",
+        "upgrade-daemon --no-wait", "events", "events --follow", "receipts", "config print --running"}) {
     const Outcome human = run_line(line, "/nonexistent/s");
     EXPECT_EQ(human.exit, ExitCode::unreachable) << line;
     EXPECT_EQ(human.out, "") << line;
@@ -156,6 +157,50 @@ TEST(Command, drain_of_an_unknown_node_is_relaisds_no) {
   const Outcome outcome = run_line("drain n9", relaisd.path());
   EXPECT_EQ(outcome.exit, ExitCode::failed);
   EXPECT_EQ(outcome.err, "relais: no node n9\n        nodes: n1, n2\n");
+}
+
+// Answers the states one after the other, then the last one for ever; an empty one: nobody answers.
+FakeRelaisd::Handler upgrade_through(std::vector<control::UpgradeStatus> states) {
+  return [states = std::move(states), next = std::size_t{0}](const std::string& request) mutable {
+    if (request.starts_with("POST /v1/upgrade")) return FakeRelaisd::http("{}", "202 Accepted");
+    control::Status status = calm_cluster();
+    status.upgrade = states[std::min(next++, states.size() - 1)];
+    return status.upgrade.state.empty() ? std::string() : FakeRelaisd::http(control::to_json(status));
+  };
+}
+
+TEST(Command, upgrade_daemon_waits_over_the_moment_in_which_nobody_answers) {
+  FakeRelaisd relaisd(
+      upgrade_through({{"checking", "a"}, {"announced", "b"}, {"", ""}, {"resuming", ""}, {"done", "c"}}));
+  const Outcome done = run_line("upgrade-daemon --json", relaisd.path());
+  EXPECT_EQ(done.exit, ExitCode::ok) << done.err;
+  EXPECT_EQ(done.out, R"({"state":"checking","text":"a"})"
+                      "\n"
+                      R"({"state":"announced","text":"b"})"
+                      "\n"
+                      R"({"state":"resuming","text":""})"
+                      "\n"
+                      R"({"state":"done","text":"c"})"
+                      "\n");
+}
+
+TEST(Command, upgrade_daemon_ends_with_1_and_the_reason_if_the_share_was_not_kept) {
+  for (const char* state : {"failed", "restarted"}) {
+    FakeRelaisd relaisd(upgrade_through({{"checking", ""}, {state, "because"}}));
+    const Outcome outcome = run_line("upgrade-daemon", relaisd.path());
+    EXPECT_EQ(outcome.exit, ExitCode::failed) << state;
+    EXPECT_NE(outcome.err.find("because"), std::string::npos) << outcome.err;
+  }
+}
+
+TEST(Command, upgrade_daemon_without_waiting_sends_the_binary) {
+  std::string sent;
+  FakeRelaisd relaisd([&sent](const std::string& request) {
+    sent = request;
+    return FakeRelaisd::http("{}", "202 Accepted");
+  });
+  EXPECT_EQ(run_line("upgrade-daemon --no-wait --binary /opt/relaisd", relaisd.path()).exit, ExitCode::ok);
+  EXPECT_NE(sent.find(R"({"binary":"/opt/relaisd"})"), std::string::npos) << sent;
 }
 
 TEST(Command, weight_sends_what_was_ordered) {

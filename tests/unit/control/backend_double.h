@@ -26,11 +26,17 @@ class BackendDouble : public Backend {
     orders.emplace_back(kind, order);
     return {};
   }
+  Result<void> upgrade(const UpgradeOrder& order) override {
+    if (order.binary == "/no/such") return Error{.what = "cannot find /no/such", .way_out = "give another"};
+    upgrades.push_back(order);
+    return {};
+  }
   std::string configuration() override { return configuration_text; }
   Version version() override { return {.version = "0.1.0"}; }
 
   EventLog log{"life"};
   std::vector<std::pair<OrderKind, Order>> orders;
+  std::vector<UpgradeOrder> upgrades;
   std::string configuration_text = "[cluster]\nname = \"mail\"\n";
 };
 

@@ -112,6 +112,16 @@ TEST_F(Routes, orders_reach_the_backend) {
   EXPECT_EQ(backend_.orders, expected);
 }
 
+TEST_F(Routes, an_upgrade_reaches_the_backend_or_says_why_not) {
+  EXPECT_EQ(post("/v1/upgrade", "{}").status, 202U);
+  EXPECT_EQ(post("/v1/upgrade", R"({"binary":"/opt/relaisd"})").status, 202U);
+  EXPECT_EQ(post("/v1/upgrade", R"({"binary":"/no/such"})").status, 409U);
+  EXPECT_EQ(error_of(post("/v1/upgrade", R"({"binary":7})")), "binary: expected a string, found 7");
+  EXPECT_EQ(post("/v1/upgrade", "").status, 400U);
+  const std::vector<UpgradeOrder> expected{{}, {.binary = "/opt/relaisd"}};
+  EXPECT_EQ(backend_.upgrades, expected);
+}
+
 TEST_F(Routes, an_order_that_is_not_whole_does_not_reach_the_backend) {
   struct Row {
     const char* path;
@@ -150,7 +160,7 @@ TEST_F(Routes, an_unknown_path_lists_the_known_ones) {
   EXPECT_EQ(error_of(response), "there is no /v2/status");
   EXPECT_EQ(way_out_of(response),
             "these paths exist: GET /v1/status, GET /v1/who, GET /v1/events, GET /v1/receipts, GET /v1/config, "
-            "GET /v1/version, POST /v1/drain, POST /v1/resume, POST /v1/weight");
+            "GET /v1/version, POST /v1/drain, POST /v1/resume, POST /v1/weight, POST /v1/upgrade");
 }
 
 TEST_F(Routes, a_wrong_method_is_told_the_right_one) {

@@ -54,6 +54,7 @@ inline Status sample_status() {
   status.vips = {sample_vip()};
   status.moves = {{.epoch = 9, .from = 1, .to = 2, .cause = "drain", .phase = "holding", .buckets = 85}};
   status.data_plane = {.mode = "xdp-generic", .why = "no native", .interface = "eth0", .verdicts = {{"pass", 12}}};
+  status.upgrade = {.state = "failed", .text = "not acknowledged"};
   return status;
 }
 

@@ -72,6 +72,25 @@ void Bench::kill(std::uint32_t node) {
   at(node).inbox.clear();
 }
 
+void Bench::leave_to_successor(std::uint32_t node) {
+  Node& own = at(node);
+  own.handoff = Handoff{.incarnation = own.state->settings.incarnation,
+                        .lease_until = own.state->lease_until,
+                        .states = own.states,
+                        .cluster = own.state->cluster};
+  kill(node);
+}
+
+void Bench::start_successor(std::uint32_t node) {
+  Node& own = at(node);
+  const Instant lease = own.lease;
+  const Handoff handoff = *own.handoff;
+  start(node);
+  own.state = resumed_state(own.state->settings, handoff, now_);
+  own.states = handoff.states;
+  own.lease = lease;
+}
+
 void Bench::thaw(std::uint32_t node) {
   Node& own = at(node);
   own.frozen = false;
@@ -156,6 +175,7 @@ void Bench::carry_out(std::uint32_t node, const Action& action) {
                  [&](const Report&) {},
                  [&](const Receipt&) {},
                  [&](const StopNow&) { own.state.reset(); },
+                 [&](const StartSuccessor&) { leave_to_successor(node); },
              },
              action);
 }

@@ -37,6 +37,9 @@ class Bench {
   void start(std::uint32_t node);
   void start_with_common_hash(std::uint32_t node, std::uint64_t hash);
   void start_all();
+  // The daemon that replaces the one that has left by an upgrade.
+  void start_successor(std::uint32_t node);
+  bool has_left(std::uint32_t node) const { return nodes_.at(node).handoff && !nodes_.at(node).state; }
   // Its process is gone; no view says so yet.
   void kill(std::uint32_t node);
   void freeze(std::uint32_t node) { at(node).frozen = true; }
@@ -49,6 +52,8 @@ class Bench {
   void inquorate_view(NodeSet members);
   // By a rule for halves.
   void quorate_view(NodeSet members);
+  // Only daemons came or went: the ring and its votes are as before.
+  void daemons(NodeSet members) { show(members, Ring::same, LeaveReason::daemon_down, Quorum::there); }
   // From now on nothing is delivered, until the next view.
   void halt() {
     halted_ = true;
@@ -92,6 +97,7 @@ class Bench {
   std::vector<std::string> told_with_time();
   // The actions of a node since the last call, all of them.
   Actions take_actions(std::uint32_t node);
+  const Actions& actions(std::uint32_t node) const { return nodes_.at(node).actions; }
 
  private:
   static constexpr Instant kStart{std::chrono::seconds(1000)};
@@ -109,6 +115,7 @@ class Bench {
     NodeSet shown;                // members of its last view
     std::uint64_t last_view = 0;  // 0: none since its start
     std::uint64_t incarnation = 0;
+    std::optional<Handoff> handoff;  // of the last upgrade
   };
   struct Sent {
     NodeId from;
@@ -121,6 +128,7 @@ class Bench {
   void carry_out(std::uint32_t node, const Action& action);
   void pump();
   void note(std::uint32_t node, const Action& action);
+  void leave_to_successor(std::uint32_t node);
 
   Setup setup_;
   Timing timing_;

@@ -79,6 +79,22 @@ TEST(Handover, a_new_owner_says_that_it_is_ready_only_under_a_lease) {
   EXPECT_LT(lease - told.begin(), ready - told.begin());
 }
 
+TEST(Handover, who_joins_just_after_a_claim_waits_until_what_was_held_is_let_in) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  bench.start(3);
+  bench.run(bench.timing().lease + 10ms);
+  bench.take_actions(3);
+  bench.view(set_of({1, 2, 3}));
+  const Duration claimed_at = bench.now();
+  ASSERT_EQ(bench.count(1, BucketState::serve), 128U) << "claimed at once: its lease is over long since";
+  while (bench.now() < claimed_at + 2s && first_message<Holding>(bench.actions(3)) == bench.actions(3).size())
+    bench.run(1ms);
+  EXPECT_GE(bench.now(), claimed_at + bench.timing().hold_settle);
+  EXPECT_LT(bench.now(), claimed_at + 2s);
+}
+
 TEST(Handover, a_node_that_is_a_member_no_more_forgets_which_openers_it_has_accepted) {
   Bench bench = formed();
   bench.take_actions(3);

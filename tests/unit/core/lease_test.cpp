@@ -83,6 +83,22 @@ TEST(Crash, what_nobody_has_acknowledged_does_not_put_a_takeover_off) {
   expect_sound(bench, {1, 2});
 }
 
+TEST(Crash, what_is_claimed_without_a_lease_is_let_in_when_the_lease_is_back) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  bench.run(bench.timing().lease + 10ms);
+  ASSERT_FALSE(bench.has_lease(1));
+  bench.told();
+  bench.view(set_of({1, 2}));
+  bench.run(150ms);
+  const auto told = bench.told();
+  const auto position = [&](std::string_view what) { return std::ranges::find(told, what) - told.begin(); };
+  const auto let_in = position("n1 let in unanswered what is held for 128 buckets");
+  ASSERT_LT(let_in, std::ssize(told)) << "the dead owner may have answered what came last";
+  EXPECT_LT(position("n1 has a lease"), let_in) << "before, nothing could be answered, and would be lost";
+}
+
 TEST(Lease, is_not_earned_by_self_delivery_alone) {
   Bench bench = formed();
   bench.freeze(2);

@@ -101,6 +101,9 @@ const std::map<std::string, Command>& commands() {
        }},
       // NODE FRONT: 0 well, 1 doubtful, 2 no gateway, 3 no carrier
       {"front", [](Scenario& on, const Numbers& of) { on.bench.set_front(of.at(0), static_cast<Front>(of.at(1))); }},
+      {"upgrade", [](Scenario& on, const Numbers& of) { on.bench.give(of.at(0), UpgradeRequested{}); }},
+      // NODE: the daemon that replaces the one that has left
+      {"successor", [](Scenario& on, const Numbers& of) { on.bench.start_successor(of.at(0)); }},
       {"stop", [](Scenario& on, const Numbers& of) { on.bench.give(of.at(0), StopRequested{}); }},
       // NODES …
       {"shares", show_shares},

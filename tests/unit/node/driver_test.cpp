@@ -33,6 +33,7 @@ class Recorder : public Effects {
   void record(const ha::Report& report) override { said.push_back(report.kind); }
   void record(const ha::Receipt&) override { said.emplace_back("receipt"); }
   void end() override { said.emplace_back("end"); }
+  void start_successor() override { said.emplace_back("successor"); }
 
   std::vector<std::string> said;
   BucketStates last_states{};

@@ -120,8 +120,8 @@ TEST(Codec, fields_appended_to_a_nested_record_are_ignored) {
   const std::size_t ack_length_at = kHeaderBytes + 21;
   ASSERT_EQ(bytes[ack_length_at], 9);
   bytes[ack_length_at] = 11;
-  const std::size_t body = bytes.size() - kHeaderBytes;
-  EXPECT_EQ(decoded_message(with_body_length(bytes, body + 2)), message);
+  bytes.insert(bytes.begin() + ack_length_at + 1 + 9, 2, 0xaa);
+  EXPECT_EQ(decoded_message(with_body_length(bytes, bytes.size() - kHeaderBytes)), message);
 }
 
 TEST(Codec, a_message_type_of_a_newer_peer_is_ignored_not_an_error) {
@@ -155,6 +155,8 @@ TEST(Codec, values_out_of_range_are_errors_that_name_the_field) {
       {"no node", ha::GraceOver{.node = NodeId(3)}, 0, 0, "message of type 8: grace_over.node: names no node"},
       {"node 64", ha::GraceOver{.node = NodeId(3)}, 0, 64, "message of type 8: grace_over.node: is 64, more than 63"},
       {"VIP 16", ha::Cleared{}, 0, 16, "message of type 6: cleared.vip: is 16, more than 15"},
+      {"an upgrade that takes too long", ha::Upgrading{}, 1, 0x40,
+       "message of type 16: upgrading.for_ms: is 16384, more than 10000"},
       {"flag 2", ha::SetDrained{.node = NodeId(3)}, 1, 2, "message of type 10: set_drained.drained: is 2, more than 1"},
       {"64 acks", ha::Heartbeat{}, 20, 64, "message of type 1: heartbeat.acks: is 64, more than 63"},
       {"17 leftovers", ha::Hello{}, 38, 17, "message of type 2: hello.leftovers: is 17, more than 16"},

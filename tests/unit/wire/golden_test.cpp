@@ -61,7 +61,8 @@ const ha::Body kBodies[] = {
     ha::Heartbeat{.sequence = 0x0102,
                   .connections = 3,
                   .members = NodeSet(0b110),
-                  .acks = {{.node = NodeId(2), .sequence = 0x0405}}},
+                  .acks = {{.node = NodeId(2), .sequence = 0x0405}},
+                  .upgrading = NodeSet(0b100)},
     ha::Hello{.incarnation = 1,
               .attempt = 4,
               .config_hash = 2,
@@ -69,7 +70,9 @@ const ha::Body kBodies[] = {
               .epoch = Epoch(3),
               .weights = {5, 6},
               .leftovers = {kBucketsZeroNineAndLast},
-              .version = "0.1"},
+              .version = "0.1",
+              .resumes = 0x0607,
+              .unsure_ms = 0x0809},
     ha::Snapshot{
         .for_node = NodeId(3), .incarnation = 9, .attempt = 6, .forming = NodeSet(0b1000), .cluster = small_cluster()},
     ha::Holding{.move = Epoch(7)},
@@ -97,6 +100,8 @@ const ha::Body kBodies[] = {
             {{.vip = VipId(1), .vip_port = 993, .port = 40000, .address = IpAddress::parse("203.0.113.7").value()}},
         .removed =
             {{.vip = VipId(2), .vip_port = 25, .port = 40001, .address = IpAddress::parse("2001:db8:2::7").value()}}},
+    ha::Upgrading{.for_ms = 0x1388},
+    ha::UpgradeOver{.node = NodeId(5)},
 };
 
 // One line per message: its type, then header (magic, version and type, reserved, view, body length) and body in hex.

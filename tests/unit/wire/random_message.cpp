@@ -49,7 +49,9 @@ ha::NodeRecord any_record(Prng& random) {
           .incarnation = random.next(),
           .config_hash = random.next(),
           .heartbeat = random.next(),
-          .connections = any<std::uint32_t>(random)};
+          .connections = any<std::uint32_t>(random),
+          .presence = static_cast<ha::Presence>(random.below(3)),
+          .long_lease_ms = static_cast<std::uint32_t>(random.below(60'001))};
 }
 
 ha::Move any_move(Prng& random) {
@@ -69,6 +71,7 @@ void fill(Prng& random, ha::Heartbeat& body) {
   for (std::uint64_t i = random.below(17); i > 0; --i) {
     body.acks.push_back({.node = any_node(random), .sequence = random.next()});
   }
+  if (random.chance(300)) body.upgrading = NodeSet(random.next());
 }
 
 void fill(Prng& random, ha::Hello& body) {
@@ -81,6 +84,8 @@ void fill(Prng& random, ha::Hello& body) {
   body.version = std::string(random.below(65), 'v');
   body.front = any_front(random);
   for (std::uint64_t i = random.below(kMaxVips + 1); i > 0; --i) body.leftovers.push_back(any_buckets(random));
+  if (random.chance(300)) body.resumes = random.next();
+  if (random.chance(300)) body.unsure_ms = static_cast<std::uint32_t>(random.below(60'001));
 }
 
 void fill(Prng& random, ha::Snapshot& body) {
@@ -113,6 +118,10 @@ void fill(Prng& random, ha::GraceOver& body) { body.node = any_node(random); }
 void fill(Prng&, ha::Leaving&) {}
 
 void fill(Prng&, ha::Retiring&) {}
+
+void fill(Prng& random, ha::Upgrading& body) { body.for_ms = static_cast<std::uint32_t>(random.below(10'001)); }
+
+void fill(Prng& random, ha::UpgradeOver& body) { body.node = any_node(random); }
 
 void fill(Prng& random, ha::SetDrained& body) { body = {.node = any_node(random), .drained = random.chance(500)}; }
 
