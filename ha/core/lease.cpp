@@ -179,10 +179,10 @@ void Machine::renew_lease() {
   const Instant until = earned_lease(state);
   if (state.has_long_lease && until > now) return shorten_lease();
   if (until <= state.lease_until) return;
-  const bool had_none = state.lease_until <= now;
+  const bool begins = state.lease_until <= now && now < until;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
-  if (had_none) let_in_what_was_held();
+  if (begins) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
