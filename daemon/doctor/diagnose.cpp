@@ -56,6 +56,26 @@ void diagnose_mode(const Status& status, Findings& findings) {
                           plane.interface + " mtu 1500"});
 }
 
+void diagnose_hold(const Status& status, Findings& findings) {
+  if (status.data_plane.mode == "none" || !status.data_plane.hold.empty()) return;
+  findings.push_back({Severity::error, "this node does not hold connection openers",
+                      "clients that connect while another node's share comes here wait for TCP's retry, a second",
+                      "see what no-hold says: relais events; mend it, then: systemctl restart relaisd"});
+}
+
+// The way to the clients, as each node has seen and said it of itself.
+void diagnose_fronts(const Status& status, Findings& findings) {
+  for (const control::NodeStatus& node : status.nodes) {
+    if (!node.in_ring || node.front == "well" || node.front == "doubtful") continue;
+    const bool has_carrier = node.front != "no carrier";
+    findings.push_back({Severity::error,
+                        node.name + (has_carrier ? " does not reach its gateway" : " has no carrier on its front"),
+                        node.front_lost ? "the others serve in its place" : "nobody is better off, so it goes on serving",
+                        has_carrier ? "look at the switch port and the VLAN of its front; is the gateway up?"
+                                    : "look at the cable and the switch port of its front interface"});
+  }
+}
+
 void diagnose_peers(const Status& status, Findings& findings) {
   for (const control::NodeStatus& node : status.nodes) {
     if (node.config_differs) {
@@ -129,6 +149,8 @@ void diagnose_relaisd(const Facts& facts, const std::optional<Status>& status, F
   diagnose_membership(*status, findings);
   diagnose_arbiter(*status, findings);
   diagnose_mode(*status, findings);
+  diagnose_hold(*status, findings);
+  diagnose_fronts(*status, findings);
   diagnose_peers(*status, findings);
   if (facts.same_network_namespace != false && status->data_plane.mode != "none") diagnose_front(facts, findings);
 }

@@ -41,6 +41,9 @@ constexpr std::array kOptions = {
     KernelOption{"CONFIG_INET_DIAG_DESTROY", Severity::warning,
                  "connections that outlast the drain limit cannot be closed"},
     KernelOption{"CONFIG_INET_TCP_DIAG", Severity::error, "leftover connections cannot be counted"},
+    KernelOption{"CONFIG_NETFILTER_NETLINK_QUEUE", Severity::error, "connection openers cannot be held"},
+    KernelOption{"CONFIG_NETFILTER_XT_TARGET_NFQUEUE", Severity::error, "connection openers cannot be held"},
+    KernelOption{"CONFIG_NETFILTER_XT_MATCH_MAC", Severity::error, "connection openers cannot be held"},
 };
 
 std::string text_of(Release release) { return std::to_string(release.major) + "." + std::to_string(release.minor); }

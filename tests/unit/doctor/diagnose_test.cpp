@@ -26,7 +26,10 @@ KernelFacts healthy_kernel() {
                       {"CONFIG_NET_CLS_BPF", true},
                       {"CONFIG_NET_SCH_INGRESS", true},
                       {"CONFIG_INET_DIAG_DESTROY", true},
-                      {"CONFIG_INET_TCP_DIAG", true}}};
+                      {"CONFIG_INET_TCP_DIAG", true},
+                      {"CONFIG_NETFILTER_NETLINK_QUEUE", true},
+                      {"CONFIG_NETFILTER_XT_TARGET_NFQUEUE", true},
+                      {"CONFIG_NETFILTER_XT_MATCH_MAC", true}}};
 }
 
 InterfaceFacts healthy_interface(std::vector<InterfaceAddress> addresses) {
@@ -89,7 +92,7 @@ control::Status healthy_status() {
                          .corosync = "running"};
   status.nodes = {{.id = 1, .name = "n1", .self = true, .in_ring = true, .member = true},
                   {.id = 2, .name = "n2", .in_ring = true, .member = true}};
-  status.data_plane = {.mode = "xdp-native", .interface = "eth0"};
+  status.data_plane = {.mode = "xdp-native", .interface = "eth0", .hold = {{"held", 0}}};
   return status;
 }
 
@@ -340,6 +343,16 @@ TEST(Doctor, finds_what_relaisd_says_of_itself) {
          s.data_plane.why = "EPERM";
        },
        Severity::error, "not loaded: EPERM", "systemctl restart relaisd"},
+      {"no hold", [](Facts&, auto& s) { s.data_plane.hold.clear(); }, Severity::error,
+       "does not hold connection openers", "relais events"},
+      {"cable",
+       [](Facts&, auto& s) {
+         s.nodes[1].front = "no carrier";
+         s.nodes[1].front_lost = true;
+       },
+       Severity::error, "n2 has no carrier on its front", "cable"},
+      {"gateway", [](Facts&, auto& s) { s.nodes[0].front = "no gateway"; }, Severity::error,
+       "n1 does not reach its gateway", "is the gateway up?"},
       {"differs", [](Facts&, auto& s) { s.nodes[1].config_differs = true; }, Severity::error,
        "the configuration of n2 differs", "config print --running"},
       {"peer gone", [](Facts&, auto& s) { s.nodes[1].in_ring = false; }, Severity::warning, "n2 is not in the ring",
