@@ -68,11 +68,11 @@ void diagnose_fronts(const Status& status, Findings& findings) {
   for (const control::NodeStatus& node : status.nodes) {
     if (!node.in_ring || node.front == "well" || node.front == "doubtful") continue;
     const bool has_carrier = node.front != "no carrier";
-    findings.push_back({Severity::error,
-                        node.name + (has_carrier ? " does not reach its gateway" : " has no carrier on its front"),
-                        node.front_lost ? "the others serve in its place" : "nobody is better off, so it goes on serving",
-                        has_carrier ? "look at the switch port and the VLAN of its front; is the gateway up?"
-                                    : "look at the cable and the switch port of its front interface"});
+    findings.push_back(
+        {Severity::error, node.name + (has_carrier ? " does not reach its gateway" : " has no carrier on its front"),
+         node.front_lost ? "the others serve in its place" : "nobody is better off, so it goes on serving",
+         has_carrier ? "look at the switch port and the VLAN of its front; is the gateway up?"
+                     : "look at the cable and the switch port of its front interface"});
   }
 }
 
