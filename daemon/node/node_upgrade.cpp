@@ -82,7 +82,7 @@ void Node::on_program_asked(const Result<>& answer) {
   if (ended_) return;
   if (answer.has_error()) {
     return log(ha::Severity::error, "upgrade-failed",
-               "no upgrade: " + answer.error().to_string() + "; this relaisd goes on");
+               "no upgrade: " + answer.error().to_string() + "; the old relaisd stays in charge");
   }
   upgrade_ = {.state = "announced", .text = "waiting for the other nodes' acknowledgement"};
   driver_.feed(ha::UpgradeRequested{});

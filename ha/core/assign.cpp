@@ -106,18 +106,22 @@ void plan_owners(const Assignment& previous, const Weights& weights, Assignment&
   }
 }
 
-// A stand-in when no node of weight > 0 is left: the lowest other node. kNoNode if there is none.
-NodeId last_resort(const Weights& weights, NodeId owner) {
-  for (const auto& [node, weight] : weights) {
-    if (node != owner) return node;
-  }
-  return kNoNode;
+bool have_none(const Weights& weights) {
+  return std::ranges::all_of(weights, [](const auto& entry) { return entry.second == 0; });
 }
 
-// How many of `owner`'s buckets each other node would get if `owner` died.
-Counts standby_quota(const Weights& weights, const Counts& counts, NodeId owner) {
+// Who counts if `owner` dies.
+Weights weights_without(NodeId owner, const Weights& weights, const Weights& without_the_only_one) {
   Weights others = weights;
   others.erase(owner);
+  if (!have_none(others)) return others;
+  if (!without_the_only_one.empty()) return without_the_only_one;
+  for (auto& [node, weight] : others) weight = 1;
+  return others;
+}
+
+// How many of `owner`'s buckets each of the `others` would get if `owner` died.
+Counts standby_quota(const Weights& others, const Counts& counts, NodeId owner) {
   Counts others_counts = counts;
   others_counts.erase(owner);
   Counts quota = target_counts(others, others_counts);
@@ -125,8 +129,7 @@ Counts standby_quota(const Weights& weights, const Counts& counts, NodeId owner)
   return quota;
 }
 
-void plan_standbys_of(NodeId owner, const Assignment& previous, const Weights& weights, Counts quota,
-                      Assignment& next) {
+void plan_standbys_of(NodeId owner, const Assignment& previous, Counts quota, Assignment& next) {
   std::vector<std::size_t> open;
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     if (next.owner[bucket] != owner) continue;
@@ -140,19 +143,22 @@ void plan_standbys_of(NodeId owner, const Assignment& previous, const Weights& w
   }
   for (const std::size_t bucket : open) {
     const NodeId taker = most_room(quota, owner);
-    next.standby[bucket] = taker != kNoNode ? taker : last_resort(weights, owner);
+    next.standby[bucket] = taker;
     if (taker != kNoNode) --quota[taker];
   }
 }
 
 }  // namespace
 
-Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights) {
+Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights,
+                           const std::map<NodeId, std::uint16_t>& without_the_only_one) {
   Assignment next;
   plan_owners(previous, weights, next);
   const Counts counts = count_owners(next.owner, weights);
   for (const auto& [owner, count] : counts) {
-    if (count > 0) plan_standbys_of(owner, previous, weights, standby_quota(weights, counts, owner), next);
+    if (count == 0) continue;
+    const Weights others = weights_without(owner, weights, without_the_only_one);
+    plan_standbys_of(owner, previous, standby_quota(others, counts, owner), next);
   }
   return next;
 }

@@ -92,7 +92,7 @@ struct UpgradeRequested {
   bool operator==(const UpgradeRequested&) const = default;
 };
 
-// The successor could not be started; this relaisd goes on.
+// The successor could not be started; the old relaisd stays in charge.
 struct UpgradeFailed {
   std::string why;
   bool operator==(const UpgradeFailed&) const = default;

@@ -36,6 +36,16 @@ Assignment assignment_of(const Cluster& cluster, const BucketTable& table) {
   return assignment;
 }
 
+Assignment plan_for(const Cluster& cluster, std::size_t vip) {
+  const VipId id(static_cast<std::uint8_t>(vip));
+  const auto weights = effective_weights(cluster, id);
+  const auto has_weight = [](const auto& entry) { return entry.second > 0; };
+  const auto only_one = std::ranges::find_if(weights, has_weight);
+  const bool is_only_one = std::ranges::count_if(weights, has_weight) == 1;
+  const auto without = is_only_one ? effective_weights(cluster, id, only_one->first) : decltype(weights){};
+  return plan_assignment(assignment_of(cluster, cluster.vips[vip]), weights, without);
+}
+
 // Gives a bucket its place in the plan's moves, which get their epochs in the order in which they turn up.
 class MoveBook {
  public:
@@ -139,10 +149,12 @@ std::uint16_t ordered_weight(const NodeRecord& record, VipId vip) {
   return vip.value() < record.weights.size() ? record.weights[vip.value()] : std::uint16_t{0};
 }
 
-std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip) {
+std::map<NodeId, std::uint16_t> effective_weights(const Cluster& cluster, VipId vip, NodeId except) {
   std::map<NodeId, std::uint16_t> weights;
+  NodeSet counted = cluster.members;
+  if (except != kNoNode) counted.erase(except);
   const auto any_by = [&](const auto& weight_of) {
-    for (const NodeId node : cluster.members) weights[node] = weight_of(cluster.nodes.at(node));
+    for (const NodeId node : counted) weights[node] = weight_of(cluster.nodes.at(node));
     return std::ranges::any_of(weights, [](const auto& entry) { return entry.second > 0; });
   };
   constexpr std::uint16_t kNone = 0;
@@ -187,8 +199,7 @@ void Machine::apply_plan(Cause cause) {
   MoveBook book(cluster(), cause);
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketTable& table = cluster().vips[vip];
-    const auto weights = effective_weights(cluster(), VipId(static_cast<std::uint8_t>(vip)));
-    const Assignment plan = plan_assignment(assignment_of(cluster(), table), weights);
+    const Assignment plan = plan_for(cluster(), vip);
     for (std::size_t i = 0; i < kBuckets; ++i) {
       table[i].standby = plan.standby[i];
       redirect(cluster(), book, table[i], plan.owner[i]);
@@ -207,8 +218,7 @@ void Machine::apply_founding_plan() {
   MoveBook book(cluster(), Cause::formed);
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketTable& table = cluster().vips[vip];
-    const auto weights = effective_weights(cluster(), VipId(static_cast<std::uint8_t>(vip)));
-    const Assignment plan = plan_assignment(assignment_of(cluster(), table), weights);
+    const Assignment plan = plan_for(cluster(), vip);
     for (std::size_t i = 0; i < kBuckets; ++i) {
       table[i].owner = plan.owner[i];
       table[i].standby = plan.standby[i];
@@ -272,6 +282,7 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
   receipt.detect_us = claimed.detect_us;
   receipt.takeover_us = claimed.takeover_us;
   let_claims_settle();
+  lift_fence(move->second.from, claimed.move);
   finish_move(receipt);
 }
 
@@ -309,8 +320,11 @@ void Machine::apply_released(NodeId from, const Released& released) {
   // Whoever owns the bucket while the old owner has leftovers there: it may be the standby soon.
   if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
   if (move.to == self() && is_member()) {
-    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move),
-                                    .decision = released.complete ? HeldDecision::release : HeldDecision::drop});
+    if (released.complete) {
+      let_in_held(released.move, HeldDecision::release);
+    } else {
+      actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move), .decision = HeldDecision::drop});
+    }
   }
   for (BucketTable& table : cluster().vips) {
     for (Bucket& bucket : table) {
@@ -372,17 +386,23 @@ void Machine::speak_for_moves() {
   }
 }
 
-// Without a lease nothing could be let in now: renew_lease does it.
 void Machine::claim_if_fenced() {
   if (!is_member() || now < last_fence(state)) return;
-  const bool has_lease = now < state.lease_until;
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
-    if (has_lease)
-      actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::release_unanswered});
+    let_in_held(epoch, HeldDecision::release_unanswered);
     announce_claim(epoch, move);
   }
+}
+
+// Now, or with the next lease that lasts.
+void Machine::let_in_held(Epoch move, HeldDecision decision) {
+  if (!has_ample_lease(state, now)) {
+    state.let_in_due = true;
+    return;
+  }
+  actions.emplace_back(DecideHeld{.buckets = buckets_of_move(move), .decision = decision});
 }
 
 void Machine::announce_claim(Epoch epoch, const Move& move) {

@@ -98,6 +98,14 @@ Heartbeat make_heartbeat(const State& state) {
 
 }  // namespace
 
+// Whoever takes over from this node waits for its lease to end, and takes a held opener for unanswered if its client has
+// not gone on. So nothing is let in so late that the client's word could come after that: it may settle first, and the
+// client's word may be as long on its way.
+bool has_ample_lease(const State& state, Instant now) {
+  const Timing& timing = state.settings.timing;
+  return now + std::min(2 * timing.hold_settle, timing.lease * 2 / 3) <= state.lease_until;
+}
+
 std::size_t half_of_nodes(const State& state) {
   return std::max(state.settings.weights.size(), state.cluster.nodes.size()) / 2;
 }
@@ -189,7 +197,8 @@ void Machine::renew_lease() {
   const bool begins = state.lease_until <= now && now < until;
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
-  if (begins) let_in_what_was_held();
+  if (begins) state.let_in_due = true;
+  if (state.let_in_due && has_ample_lease(state, now)) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
   report(Severity::info, "lease-back", self(), "enough nodes acknowledge the heartbeats again: answering clients");
@@ -198,6 +207,7 @@ void Machine::renew_lease() {
 // Nobody else has answered for the own buckets while there was no lease (I1), so the data plane has held their openers;
 // unless some were claimed just now, which the dead owner may still have answered.
 void Machine::let_in_what_was_held() {
+  state.let_in_due = false;
   const bool has_just_claimed = !state.claimed.empty() || now < state.claims_settle_at;
   actions.emplace_back(
       DecideHeld{.buckets = own_buckets(state),
@@ -267,7 +277,8 @@ void Machine::fence(NodeId node) {
   const auto heard = state.heard.find(node);
   const Instant last = heard != state.heard.end() ? heard->second.at : now;
   const Timing& timing = state.settings.timing;
-  state.fence_until[node] = std::max(last + with_drift(timing.lease) + timing.guard, long_lease_end(state, node));
+  const Instant until = last + with_drift(timing.lease) + timing.guard;
+  state.fences[node] = {.until = std::max(until, long_lease_end(state, node)), .since = cluster().epoch};
   state.detect[node] = now - last;
 }
 
@@ -276,16 +287,24 @@ void Machine::fence_all_outside() {
   const Instant until = now + with_drift(timing.lease + timing.arbiter_lag) + timing.guard;
   const auto fence_outsider = [&](NodeId node) {
     if (cluster().members.contains(node)) return;
-    state.fence_until[node] = std::max(until, long_lease_end(state, node));
+    state.fences[node] = {.until = std::max(until, long_lease_end(state, node)), .since = cluster().epoch};
   };
   for (const auto& [node, weights] : state.settings.weights) fence_outsider(node);
   for (const auto& [node, record] : cluster().nodes) fence_outsider(node);
 }
 
+// Another member has claimed what `node` had, so it knows that its lease is over: it may have heard the last heartbeat
+// when it was sent, and this node only with the new view. (A move of an earlier death says nothing.)
+void Machine::lift_fence(NodeId node, Epoch move) {
+  const auto fence = state.fences.find(node);
+  if (fence != state.fences.end() && fence->second.since < move)
+    fence->second.until = std::min(fence->second.until, now);
+}
+
 Instant last_fence(const State& state) {
   Instant last{};
-  for (const auto& [node, until] : state.fence_until) {
-    if (!state.cluster.members.contains(node)) last = std::max(last, until);
+  for (const auto& [node, fence] : state.fences) {
+    if (!state.cluster.members.contains(node)) last = std::max(last, fence.until);
   }
   return last;
 }

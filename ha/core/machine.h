@@ -86,7 +86,8 @@ struct Machine {
   void suspect_silent_members();
   void apply_suspect(const Suspect& suspect);
   void let_in_what_was_held();
-  void shorten_lease();      // from an announced one to what the heartbeats have earned
+  void shorten_lease();  // from an announced one to what the heartbeats have earned
+  void lift_fence(NodeId node, Epoch move);
   void fence(NodeId node);   // it left: when its lease is surely over
   void fence_all_outside();  // this node knows nothing about them: assume the worst
 
@@ -101,6 +102,7 @@ struct Machine {
   void apply_set_weight(const SetWeight& order);
   void abandon_moves_of(NodeId node);
   void finish_move(const Receipt& receipt);
+  void let_in_held(Epoch move, HeldDecision decision);
   void announce_claim(Epoch epoch, const Move& move);
   void say_holding_if_due();
   void speak_for_moves();  // says again what this node has to say about the moves under way
@@ -154,6 +156,7 @@ constexpr Duration with_drift(Duration duration) { return duration + duration / 
 // Of all that are configured, rounded down. With a node that has the word of so many others nobody else is quorate
 // without one of them.
 std::size_t half_of_nodes(const State& state);
+bool has_ample_lease(const State& state, Instant now);
 
 // A member that begins now: its acceptance counts as heartbeat 0.
 inline Heard heard_since(Instant now) { return Heard{.at = now, .delivered = {{.sequence = 0, .at = now}}}; }

@@ -194,7 +194,8 @@ void Machine::become_joining() {
   revoke_lease();
   state.claimed.clear();
   state.holding_said.clear();
-  state.fence_until.clear();
+  state.fences.clear();
+  state.let_in_due = false;
   state.grace_until.clear();
   state.move_started.clear();
   state.orphans.clear();
@@ -299,7 +300,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.presence = Presence::here;
   record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
   state.long_lease_until.erase(node);
-  state.fence_until.erase(node);
+  state.fences.erase(node);
   state.grace_until.erase(node);
   state.acknowledgements.erase(node);
   state.accepted_at = now;
@@ -416,7 +417,7 @@ void Machine::apply_unsureness(NodeSet founders) {
 void Machine::apply_removal(NodeId node, Cause cause) {
   if (is_member()) fence(node);
   if (cause == Cause::left) {  // it ended its lease before it said so
-    state.fence_until[node] = now;
+    state.fences[node] = {.until = now, .since = cluster().epoch};
     state.long_lease_until.erase(node);
     cluster().nodes.at(node).long_lease_ms = 0;
   }
@@ -463,6 +464,7 @@ void Machine::start_retiring() {
   const bool has_heirs = is_member() && present_members(cluster()).size() > 1;
   if (!has_heirs) return leave();
   if (state.retire_until != Instant{}) return leave();  // asked again: at once
+  give_up_upgrade("it was asked to stop");
   state.retire_until = now + kRetiringTime;
   multicast(Retiring{});
 }

@@ -86,6 +86,12 @@ struct Handoff {
   bool operator==(const Handoff&) const = default;
 };
 
+// When the lease of a node that is no member has ended for certain, and the cluster's epoch in which this was reckoned.
+struct Fence {
+  Instant until{};
+  Epoch since{};
+};
+
 struct State {
   Settings settings;
 
@@ -107,7 +113,8 @@ struct State {
   bool lease_ran_out = false;                                      // and the operator was told
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
-  std::map<NodeId, Instant> fence_until;
+  std::map<NodeId, Fence> fences;
+  bool let_in_due = false;       // what is held for the own buckets waits for a lease that lasts
   std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
   Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
   std::set<Epoch> claimed;       // moves that this node has claimed and told the others about

@@ -135,7 +135,7 @@ void Machine::upgrade_if_confirmed() {
 void Machine::give_up_upgrade(const std::string& why) {
   if (!state.upgrade) return;
   state.upgrade.reset();
-  report(Severity::error, "upgrade-failed", self(), "no upgrade: " + why + "; this relaisd goes on");
+  report(Severity::error, "upgrade-failed", self(), "no upgrade: " + why + "; the old relaisd stays in charge");
   if (state.has_long_lease) return shorten_lease();
   multicast(UpgradeOver{self()});
 }

@@ -178,6 +178,14 @@ TEST(Assignment, a_node_without_weight_owns_nothing_but_is_the_last_ones_standby
   EXPECT_EQ(counts_of(plan.standby), (std::map<NodeId, int>{{NodeId(1), 256}}));
 }
 
+TEST(Assignment, the_only_ones_standbys_are_who_would_get_its_buckets) {
+  const Weights weights{{NodeId(1), 0}, {NodeId(2), 1}, {NodeId(3), 0}};
+  EXPECT_EQ(counts_of(plan_assignment({}, weights).standby),
+            (std::map<NodeId, int>{{NodeId(1), 128}, {NodeId(3), 128}}));
+  const Weights without_2{{NodeId(1), 0}, {NodeId(3), 1}};  // it is drained; then it would count
+  EXPECT_EQ(counts_of(plan_assignment({}, weights, without_2).standby), (std::map<NodeId, int>{{NodeId(3), 256}}));
+}
+
 TEST(Assignment, weights_two_to_one_to_one_give_half_and_two_quarters) {
   const Assignment plan = plan_assignment({}, {{NodeId(1), 2}, {NodeId(2), 1}, {NodeId(3), 1}});
   EXPECT_EQ(counts_of(plan.owner), (std::map<NodeId, int>{{NodeId(1), 128}, {NodeId(2), 64}, {NodeId(3), 64}}));

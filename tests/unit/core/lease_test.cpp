@@ -16,7 +16,7 @@ TEST(Crash, the_buckets_are_taken_over_only_after_the_fence) {
   bench.run(bench.timing().detection);
   bench.view(set_of({1, 2}));
   EXPECT_EQ(bench.count(1, BucketState::serve), 86U) << "the dead node's lease may still run";
-  const Instant fence = bench.state(1).fence_until.at(NodeId(3));
+  const Instant fence = bench.state(1).fences.at(NodeId(3)).until;
   bench.run(fence - Instant(1000s) - bench.now() - 10ms);
   EXPECT_EQ(bench.count(1, BucketState::serve), 86U);
   bench.run(20ms);
@@ -97,6 +97,30 @@ TEST(Crash, what_is_claimed_without_a_lease_is_let_in_when_the_lease_is_back) {
   const auto let_in = position("n1 let in unanswered what is held for 128 buckets");
   ASSERT_LT(let_in, std::ssize(told)) << "the dead owner may have answered what came last";
   EXPECT_LT(position("n1 has a lease"), let_in) << "before, nothing could be answered, and would be lost";
+}
+
+// Node 1 has heard the last heartbeat in time, node 2 only with the new view.
+TEST(Crash, who_has_heard_of_it_late_claims_when_another_does) {
+  Bench bench = formed();
+  bench.halt();
+  bench.kill(3);
+  const Heartbeat last{.sequence = bench.cluster(1).nodes.at(NodeId(3)).heartbeat + 1, .members = set_of({1, 2, 3})};
+  const ViewId view = bench.state(1).view.view;
+  const Heartbeat answer{.sequence = bench.cluster(2).nodes.at(NodeId(1)).heartbeat + 1,
+                         .members = set_of({1, 2, 3}),
+                         .acks = {{.node = NodeId(3), .sequence = last.sequence}}};
+  const auto hear = [&](std::uint32_t node) {
+    bench.give(node, Delivered{.from = NodeId(3), .message = {.view = view, .body = last}});
+    bench.give(node, Delivered{.from = NodeId(1), .message = {.view = view, .body = answer}});
+  };
+  hear(1);
+  bench.run(bench.timing().detection);
+  hear(2);
+  bench.view(set_of({1, 2}));
+  EXPECT_GT(bench.state(2).fences.at(NodeId(3)).until, bench.state(1).fences.at(NodeId(3)).until + 300ms);
+  bench.run(150ms);
+  EXPECT_EQ(bench.count(1, BucketState::serve), 128U);
+  EXPECT_EQ(bench.count(2, BucketState::serve), 128U);
 }
 
 TEST(Lease, is_not_earned_by_self_delivery_alone) {

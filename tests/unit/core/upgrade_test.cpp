@@ -79,6 +79,16 @@ TEST(Upgrade, gives_up_after_a_second_and_nothing_has_happened) {
   EXPECT_EQ(reason(bench, 3), "");
 }
 
+TEST(Upgrade, gives_way_to_a_stop) {
+  Bench bench = formed();
+  bench.give(3, UpgradeRequested{});
+  bench.give(3, StopRequested{});
+  bench.run(10s);
+  EXPECT_FALSE(bench.has_left(3)) << "no successor was started";
+  EXPECT_FALSE(bench.cluster(1).members.contains(NodeId(3))) << "it has left";
+  EXPECT_EQ(share_of(bench, 3), 0U);
+}
+
 TEST(Upgrade, of_two_that_ask_at_once_the_first_goes) {
   Bench bench = formed();
   bench.halt();
