@@ -9,16 +9,17 @@ import signal
 import sys
 import time
 
-from relaislab import faults, lab, node as nodes
+from relaislab import faults, lab, node as nodes, topology
 from relaislab import state as states
 from relaislab.commands import REPOSITORY, interrupted
+from relaislab.load import Load
 from relaislab.require import missing_tools, require_root
 from relaislab.shell import LabError, run
 
 from . import figures
 from .contestants import CONTESTANTS, VICTIM
-from .load import LONG_LIVED, RATE, Load
 
+RATE, LONG_LIVED = 200, 64
 PLACE_TIMEOUT_S = 45
 STEADY_S, CRASH_S, RETURNED_S = 2, 8, 3   # a crash is watched for twice the longest outage: SYNs retry for long
 POLL_S = 0.2
@@ -69,7 +70,7 @@ def measure(state, contestant):
     wait_for(lambda: contestant.restless(state), "not ready for a run")
     time.sleep(1)
     pressure_s, begin = cpu_pressure_s(), time.monotonic()
-    with Load(state, state.path("report.json")) as load:
+    with Load(state, state.path("report.json"), RATE, LONG_LIVED, vips=(topology.VIP4,)) as load:
         failback_s = play(state, contestant, load)
         found = figures.figures_of(load.report(), VICTIM)
     busy = 100 * (cpu_pressure_s() - pressure_s) / (time.monotonic() - begin)

@@ -7,9 +7,10 @@ import os
 import shutil
 import time
 
-from . import api, lab, settled, topology, torture_judge, torture_plan
+from . import api, idle_judge, lab, settled, topology, torture_judge, torture_plan
 from . import state as states
 from .exactly_one import ExactlyOne, summary
+from .idle_clients import IdleClients
 from .load import Load
 from .require import require_root
 from .run_record import RunRecord
@@ -18,6 +19,7 @@ from .torture_faults import FLOOD_RATE, Faults, flood_argv
 
 RATE, LONG_LIVED = 200, 64
 REST_S = 2.0   # load after the last round
+TOLD_S = idle_judge.TOLD_MS / 1000 + 0.2   # after a round: by then each idle client has heard of its node's death
 
 
 def say(text):
@@ -61,7 +63,7 @@ class Run:
         self.out = out
         self.faults = Faults(state)
         self.record = RunRecord(lambda: state)
-        self.check = self.load = None
+        self.check = self.load = self.idle = None
         self.numbers = {}   # fault -> its number in the record
         self.settled = []   # (round, seconds or why not)
 
@@ -73,12 +75,16 @@ class Run:
         self.record.start()
         self.check = ExactlyOne(self.state, self.out)
         self.load = Load(self.state, self.path("probe.json"), RATE, LONG_LIVED)
+        self.idle = IdleClients(self.state, self.check.bucket_key())
         begin = time.monotonic()
         for faults in torture_plan.rounds_of(self.plan):
-            sleep_until(begin + faults[0].at_s)
+            sleep_until(max(begin + faults[0].at_s, self.idle.known_at))
             self.play_round(faults)
             if isinstance(self.settled[-1][1], str):
                 break   # what follows would say nothing about the faults that follow
+            if any(torture_plan.KINDS[fault.kind].loses == "node" for fault in faults):
+                time.sleep(TOLD_S)
+                self.idle.renew()
         time.sleep(REST_S)
         return self.finish()
 
@@ -109,19 +115,21 @@ class Run:
         self.record.end_fault(self.numbers[fault])
 
     def finish(self):
+        idle = self.idle.finish()
         probe = self.load.report()
         verdict = self.check.finish(self.record)
         self.record.stop()
-        receipts = {node: receipts_of(self.state, node) for node in self.state.running()}
+        receipts = api.receipts_of_all(self.state)
         self.record.write(self.path("run.json"), self.state.plan.node_names())
         write_json(self.path("exactly-one.json"), verdict.to_json())
         write_json(self.path("receipts.json"), receipts)
+        write_json(self.path("idle.json"), idle)
         for line in summary(verdict):
             say(line)
         with open(self.path("run.json"), encoding="utf-8") as file:
             run = json.load(file)
         return {"probe": probe, "run": run, "exactly_one": verdict.to_json(), "receipts": receipts,
-                "settled": self.settled}
+                "settled": self.settled, "idle": idle}
 
     def clean(self):
         """Ends all that the run has started; the lab stays."""
@@ -129,16 +137,8 @@ class Run:
         self.faults.clean()
         if self.check:
             self.check.abandon()
-        if self.load:
-            self.load.abandon()
-
-
-def receipts_of(state, node):
-    try:
-        answer = api.request(state.nodes[node], "GET", "/v1/receipts")
-    except LabError:
-        return []   # the judge misses the last one here
-    return answer["receipts"] if isinstance(answer, dict) else answer
+        for load in filter(None, (self.load, self.idle)):
+            load.abandon()
 
 
 def sleep_until(when):
