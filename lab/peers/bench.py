@@ -11,10 +11,10 @@ import time
 
 from relaislab import faults, lab, node as nodes, topology
 from relaislab import state as states
-from relaislab.commands import REPOSITORY, interrupted
+from relaislab.commands import REPOSITORY
 from relaislab.load import Load
 from relaislab.require import missing_tools, require_root
-from relaislab.shell import LabError, run
+from relaislab.shell import LabError, interrupted, run, say, tell
 
 from . import figures
 from .contestants import CONTESTANTS, VICTIM
@@ -27,10 +27,6 @@ TOOLS = ("ip", "tc", "nsenter", "corosync", "keepalived", "nft")
 EPILOG = """Every run: 2 s of load, then n2's links are gone and all of it is killed; 8 s later it boots again; the run
 ends 3 s after everything is back where it belongs. What the columns mean: docs/benchmarks.md.
 """
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def cpu_pressure_s():
@@ -210,9 +206,7 @@ def main():
     try:
         return show(rows_from(arguments.reports) if arguments.reports else measured(arguments))
     except LabError as error:
-        print(f"bench-failover: {error.what}", file=sys.stderr)
-        if error.way_out:
-            print(f"                way out: {error.way_out}", file=sys.stderr)
+        tell("bench-failover", error)
         return 2
     except KeyboardInterrupt:
         print("bench-failover: interrupted", file=sys.stderr)

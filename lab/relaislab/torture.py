@@ -2,7 +2,6 @@
 judges what clients saw. The plan is drawn by torture_plan.py, the judgement is torture_judge.py's.
 """
 
-import json
 import os
 import shutil
 import time
@@ -13,8 +12,8 @@ from .exactly_one import ExactlyOne, summary
 from .idle_clients import IdleClients
 from .load import Load
 from .require import require_root
-from .run_record import RunRecord
-from .shell import LabError
+from .run_record import RunRecord, write_json
+from .shell import LabError, say
 from .torture_faults import FLOOD_RATE, Faults, flood_argv
 
 RATE, LONG_LIVED = 200, 64
@@ -22,23 +21,10 @@ REST_S = 2.0   # load after the last round
 TOLD_S = idle_judge.TOLD_MS / 1000 + 0.2   # after a round: by then each idle client has heard of its node's death
 
 
-def say(text):
-    print(text, flush=True)
-
-
 def why_unsettled(state):
-    """Why the cluster is not at rest, or None."""
-    reason = lab.not_serving(state)
-    if reason:
-        return reason
+    """Why the cluster is not at rest with all its nodes, or None."""
     running = state.running()
-    if len(running) < state.plan.nodes:
-        return f"only {', '.join(running)} run"
-    try:
-        statuses = {node: api.status(state.nodes[node]) for node in running}
-    except LabError as error:
-        return error.what
-    return settled.why_unsettled(statuses, settled.weights_of(state.plan, running))
+    return settled.why_lab_unsettled(state) if len(running) == state.plan.nodes else f"only {', '.join(running)} run"
 
 
 def wait_settled(state):
@@ -120,14 +106,12 @@ class Run:
         verdict = self.check.finish(self.record)
         self.record.stop()
         receipts = api.receipts_of_all(self.state)
-        self.record.write(self.path("run.json"), self.state.plan.node_names())
+        run = self.record.write(self.path("run.json"), self.state.plan.node_names())
         write_json(self.path("exactly-one.json"), verdict.to_json())
         write_json(self.path("receipts.json"), receipts)
         write_json(self.path("idle.json"), idle)
         for line in summary(verdict):
             say(line)
-        with open(self.path("run.json"), encoding="utf-8") as file:
-            run = json.load(file)
         return {"probe": probe, "run": run, "exactly_one": verdict.to_json(), "receipts": receipts,
                 "settled": self.settled, "idle": idle}
 
@@ -143,11 +127,6 @@ class Run:
 
 def sleep_until(when):
     time.sleep(max(0.0, when - time.monotonic()))
-
-
-def write_json(path, value):
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
 
 
 def new_directory(out):

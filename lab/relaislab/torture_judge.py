@@ -192,13 +192,17 @@ def settle_rows(settled, rounds):
                 slowest_s <= SETTLE_LIMIT_S)]
 
 
+def verdict_of(rows):
+    return {"ok": all(item["ok"] for item in rows), "rows": rows}
+
+
 def judge(seen, timing, rounds):
     """{"ok", "rows"}. seen: {"probe", "run", "exactly_one", "receipts", "settled", "idle"}."""
     excuses = excuses_of(seen["run"], timing)
     rows = [*checker_rows(seen["exactly_one"], excuses, seen["run"]),
             *probe_rows(seen["probe"], excuses, seen["run"]), *idle_rows(seen["idle"], excuses, seen["run"]),
             *settle_rows(seen["settled"], rounds), *receipt_rows(seen["receipts"])]
-    return {"ok": all(item["ok"] for item in rows), "rows": rows}
+    return verdict_of(rows)
 
 
 def table(verdict):

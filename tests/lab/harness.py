@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 sys.dont_write_bytecode = True
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAB = os.path.join(REPOSITORY, "lab", "lab")
 sys.path.insert(0, os.path.join(REPOSITORY, "lab"))
 
-from relaislab import api, faults, lab, node as nodes, settled, state as states, topology  # noqa: E402
+from relaislab import api, faults, lab, node as nodes, settled, state as states, topology, torture_plan  # noqa: E402
 from relaislab.exactly_one import ExactlyOne  # noqa: E402
 from relaislab.load import Load  # noqa: E402
 from relaislab.shell import LabError  # noqa: E402
@@ -166,17 +167,13 @@ class Cluster:
     def unsettled_but_leftovers(self):
         """Why not, or None: all running nodes are members and agree; shares follow the weights; nothing moves or is
         drained."""
-        reason = lab.not_serving(self.state)
-        if reason:
-            return reason
-        statuses = {node: self.status(node) for node in self.running()}
-        return settled.why_unsettled(statuses, settled.weights_of(self.plan, self.running()))
+        return settled.why_lab_unsettled(self.state)
 
     def wait_settled(self, timeout_s=SETTLE_S):
         return wait_until(lambda: self.unsettled() is None, timeout_s, lambda: self.unsettled() or "just now")
 
     def detection_ms(self):
-        return 2.2 * topology.TOKEN_MS[self.plan.timing]
+        return torture_plan.DETECTION_MS[self.plan.timing]
 
 
 class ProbeRun(Load):
