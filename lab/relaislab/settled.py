@@ -22,7 +22,8 @@ def why_unsettled(statuses, weights):
     """Why not, or None: all agree on owners, every bucket has one, shares follow the weights, nobody is drained or in
     its grace.
 
-    Pure. statuses: {node name: answer of /v1/status} of all running nodes, which are members. weights: {node number: weight}.
+    Pure. statuses: {node name: answer of /v1/status} of all running nodes, which are members. weights: {node number:
+    weight}.
     """
     first_name, first = next(iter(statuses.items()))
     for node, status in statuses.items():

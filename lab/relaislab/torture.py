@@ -69,7 +69,7 @@ class Run:
             if isinstance(self.settled[-1][1], str):
                 break   # what follows would say nothing about the faults that follow
             time.sleep(TOLD_S)
-            self.idle.renew()   # also those that all live: left over by a move, they would keep a bucket from being served
+            self.idle.renew()   # also if all live: left over by a move, they would keep a bucket from being served
         time.sleep(REST_S)
         return self.finish()
 
