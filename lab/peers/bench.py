@@ -9,16 +9,17 @@ import signal
 import sys
 import time
 
-from relaislab import faults, lab, node as nodes
+from relaislab import faults, lab, node as nodes, topology
 from relaislab import state as states
-from relaislab.commands import REPOSITORY, interrupted
+from relaislab.commands import REPOSITORY
+from relaislab.load import Load
 from relaislab.require import missing_tools, require_root
-from relaislab.shell import LabError, run
+from relaislab.shell import LabError, interrupted, run, say, tell
 
 from . import figures
 from .contestants import CONTESTANTS, VICTIM
-from .load import LONG_LIVED, RATE, Load
 
+RATE, LONG_LIVED = 200, 64
 PLACE_TIMEOUT_S = 45
 STEADY_S, CRASH_S, RETURNED_S = 2, 8, 3   # a crash is watched for twice the longest outage: SYNs retry for long
 POLL_S = 0.2
@@ -26,10 +27,6 @@ TOOLS = ("ip", "tc", "nsenter", "corosync", "keepalived", "nft")
 EPILOG = """Every run: 2 s of load, then n2's links are gone and all of it is killed; 8 s later it boots again; the run
 ends 3 s after everything is back where it belongs. What the columns mean: docs/benchmarks.md.
 """
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def cpu_pressure_s():
@@ -69,7 +66,7 @@ def measure(state, contestant):
     wait_for(lambda: contestant.restless(state), "not ready for a run")
     time.sleep(1)
     pressure_s, begin = cpu_pressure_s(), time.monotonic()
-    with Load(state, state.path("report.json")) as load:
+    with Load(state, state.path("report.json"), RATE, LONG_LIVED, vips=(topology.VIP4,)) as load:
         failback_s = play(state, contestant, load)
         found = figures.figures_of(load.report(), VICTIM)
     busy = 100 * (cpu_pressure_s() - pressure_s) / (time.monotonic() - begin)
@@ -209,9 +206,7 @@ def main():
     try:
         return show(rows_from(arguments.reports) if arguments.reports else measured(arguments))
     except LabError as error:
-        print(f"bench-failover: {error.what}", file=sys.stderr)
-        if error.way_out:
-            print(f"                way out: {error.way_out}", file=sys.stderr)
+        tell("bench-failover", error)
         return 2
     except KeyboardInterrupt:
         print("bench-failover: interrupted", file=sys.stderr)

@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass
 
 from relaislab import api, lab, node as nodes, topology
+from relaislab.buckets import BUCKETS
 from relaislab.node import Software
 from relaislab.shell import ip_batch, run
 
 VICTIM = "n2"   # who crashes and returns, in every run of everybody
-BUCKETS = 256
 SHARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "share.py")
 
 

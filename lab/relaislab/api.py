@@ -45,6 +45,21 @@ def status(init, timeout_s=5):
     return request(init, "GET", "/v1/status", timeout_s=timeout_s)
 
 
+def receipts(init):
+    return request(init, "GET", "/v1/receipts")["receipts"]
+
+
+def receipts_of_all(state):
+    """{node: its receipts}; of a running node that does not answer, none."""
+    found = {}
+    for node in state.running():
+        try:
+            found[node] = receipts(state.nodes[node])
+        except LabError:
+            found[node] = []
+    return found
+
+
 def status_or_none(init, timeout_s=2):
     try:
         return status(init, timeout_s)

@@ -10,10 +10,10 @@ from . import api, arbiter, faults, lab, report, report_run, topology, torture, 
 from . import node as nodes
 from . import state as states
 from .require import require_root
-from .shell import LabError
+from .shell import LabError, in_netns, interrupted, tell
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EPILOG = """A lab lives until `down`. Places: n1 … nN, and for exec, shell and capture also client, router, switch.
+EPILOG = """A lab lives until `down`. Places: n1 … nN; for exec, shell and capture also client, router, switch, arbiter.
 Examples:  lab/lab up --nodes 3 --timing fast      lab/lab exec n1 -- relais status
            lab/lab crash n2; lab/lab start n2      lab/lab probe load --rate 200 --duration 10
 """
@@ -105,7 +105,7 @@ def add_use_commands(add):
     run = add("exec", exec_command, "run a command in a node, client, router or switch", node="yes")
     run.add_argument("argv", metavar="-- CMD", nargs=argparse.REMAINDER)
     add("shell", shell_command, "a shell in a node, client, router or switch", node="yes")
-    capture = add("capture", capture_command, "tcpdump in a node, client or router", node="yes")
+    capture = add("capture", capture_command, "tcpdump in a node, client, router, switch or arbiter", node="yes")
     capture.add_argument("-o", dest="output", help="write a pcap file instead of text")
     capture.add_argument("--net", default="front", choices=(*topology.NETS, "client"))
     capture.add_argument("filter", nargs="*", help="tcpdump filter")
@@ -307,15 +307,22 @@ def shell_command(arguments):
     return become(nodes.exec_argv(state, arguments.node, ["bash", "--norc", "-i"]), environment)
 
 
+def device_of(place, net):
+    """What a capture in that place listens on."""
+    if place in ("router", "switch"):
+        return net
+    only = {"client": "eth0", topology.ARBITER: "heart0"}
+    return only.get(place) or topology.NODE_DEVICE.get(net, "eth0")
+
+
 def capture_command(arguments):
     require_root()
     state = states.load_or_fail(arguments.prefix)
     place_checked(state, arguments.node)
-    device = "eth0" if arguments.node == "client" else \
-        arguments.net if arguments.node == "router" else topology.NODE_DEVICE.get(arguments.net, "eth0")
+    device = device_of(arguments.node, arguments.net)
     output = ["-U", "-Z", "root", "-w", arguments.output] if arguments.output else ["-l"]
     tcpdump = ["tcpdump", "-n", "-e", "-i", device, *output, *arguments.filter]
-    return become(["nsenter", f"--net=/run/netns/{state.plan.netns(arguments.node)}", "--", *tcpdump], dict(os.environ))
+    return become(in_netns(state.plan.netns(arguments.node), tcpdump), dict(os.environ))
 
 
 def probe_argv(plan, argv):
@@ -376,12 +383,8 @@ def split_probe(argv):
     return argv, []
 
 
-def interrupted(number, frame):
-    raise KeyboardInterrupt
-
-
 def main():
-    signal.signal(signal.SIGTERM, interrupted)   # so that a terminated `up` cleans up as an interrupted one does
+    signal.signal(signal.SIGTERM, interrupted)
     own, for_probe = split_probe(sys.argv[1:])
     arguments = make_parser().parse_args(own)
     arguments.argv = for_probe or getattr(arguments, "argv", [])
@@ -392,9 +395,7 @@ def main():
             print(f"{arguments.command} {arguments.node}: {time.monotonic() - begin:.2f} s")
         return code
     except LabError as error:
-        print(f"lab: {error.what}", file=sys.stderr)
-        if error.way_out:
-            print(f"     way out: {error.way_out}", file=sys.stderr)
+        tell("lab", error)
         return 1
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)

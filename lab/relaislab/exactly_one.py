@@ -23,7 +23,7 @@ from . import buckets, frames, topology
 from . import state as states
 from .require import require_root
 from .run_record import RunRecord
-from .shell import LabError
+from .shell import LabError, in_netns, interrupted, tell
 
 LATE_MS = 200   # above any scheduling noise, below TCP's first retry
 # A node's state is asked for several times a second; this long around an opener it may be what explains it.
@@ -171,8 +171,8 @@ class Capture:
         self.path = path
         # In immediate mode, because the ring buffer's last second would be lost otherwise.
         self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{netns}", "--", "tcpdump", "-i", device, "-n", "-U", "-Z", "root",
-             "--immediate-mode", "-B", "16384", "-s", "96", "-w", path, what], stdin=subprocess.DEVNULL,
+            in_netns(netns, ["tcpdump", "-i", device, "-n", "-U", "-Z", "root", "--immediate-mode", "-B", "16384",
+                             "-s", "96", "-w", path, what]), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
         if not any("listening on" in line for line in self.process.stderr):
             raise LabError(f"tcpdump does not start in {netns}", "apt-get install tcpdump")
@@ -258,10 +258,6 @@ def watch(prefix, duration_s, directory):
         check.abandon()
 
 
-def interrupted(number, frame):
-    raise KeyboardInterrupt
-
-
 def parse():
     parser = argparse.ArgumentParser(prog="lab/exactly-one", description=__doc__.split("\n", maxsplit=1)[0],
                                      epilog="Exit code 0: exactly one timely answer each; 1: findings; 2: no proof.")
@@ -286,16 +282,14 @@ def main():
             with open(arguments.json, "w", encoding="utf-8") as file:
                 json.dump(verdict.to_json(), file, indent=1)
     except LabError as error:
-        print(f"exactly-one: {error.what}", file=sys.stderr)
-        if error.way_out:
-            print(f"             way out: {error.way_out}", file=sys.stderr)
+        tell("exactly-one", error)
         return 2
     except OSError as error:
         print(f"exactly-one: {error}", file=sys.stderr)
         return 2
     print("\n".join(summary(verdict)))
     if verdict.openers == 0:
-        print("exactly-one: no client sent anything, which proves nothing", file=sys.stderr)
-        print("             way out: load beside it, lab/lab probe load", file=sys.stderr)
+        tell("exactly-one", LabError("no client sent anything, which proves nothing",
+                                     "load beside it, lab/lab probe load"))
         return 2
     return 0 if verdict.ok() else 1

@@ -169,10 +169,10 @@ def lasting_section(run):
         soon = (f"{duration(idle['median_after_ms'])} / {duration(idle['slowest_after_ms'])}"
                 if idle.get("broken") and phase is not run.probe.total else "–")
         rows.append([phase["name"], by_node(long_lived), by_node(idle), soon])
-    opened = run.probe.total
-    words = (f"{count(opened.get('long', {}).get('opened', 0))} connections exchanged a byte every 100 ms; "
-             f"{count(opened.get('idle', {}).get('opened', 0))} only listened, as mail clients in IMAP IDLE do.")
-    return section("lasting", "Lasting connections", soft(words),
+    lasting, listening = (run.probe.total.get(group, {}).get("opened", 0) for group in ("long", "idle"))
+    words = f"{count(lasting)} connections exchanged a byte every 100 ms"
+    words += f"; {count(listening)} only listened, as mail clients in IMAP IDLE do" if listening else ""
+    return section("lasting", "Lasting connections", soft(words + "."),
                    table(("Phase", "Broken", "Idle ones ended", "After the phase's begin: half / all"), rows,
                          aria_label="lasting connections"))
 

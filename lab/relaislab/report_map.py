@@ -2,11 +2,11 @@
 
 from collections import namedtuple
 
+from .buckets import BUCKETS
 from .report_chart import (LEFT, LETTER, RIGHT, box, chart, fault_bands, label_faults, lanes_height, legend,
                            nobody_item, node_shapes, text_at, time_axis)
 from .report_html import Html, clock, count, join, number, tag
 
-BUCKETS = 256
 NOBODY = 0
 FINEST = RIGHT - LEFT            # columns of one unit
 MOST_PATH = 400_000              # characters of one map's paths; above, columns are made wider

@@ -7,10 +7,10 @@ import os
 import re
 from dataclasses import dataclass, field
 
+from .buckets import BUCKETS
 from .report_html import plain
 from .shell import LabError
 
-BUCKETS = 256
 FILES = ("run.json", "probe.json", "plan.json", "verdict.json", "exactly-one.json", "receipts.json")
 OPTIONAL = ("receipts.json",)
 RECEIPT_KEY = ("epoch", "from", "to", "cause", "buckets")   # the same on every node

@@ -8,6 +8,7 @@ import threading
 import time
 
 from . import api
+from .buckets import BUCKETS
 from .shell import LabError
 
 POLL_S = 0.15         # one node each time
@@ -15,7 +16,6 @@ ANSWER_S = 0.5        # longer than any relaisd that runs needs
 SILENT_REST_S = 1.0   # a node that did not answer is left alone for so long
 STALE_MS = 3000
 OFF, SILENT = "off", "silent"
-BUCKETS = 256
 
 
 def wall_ms():
@@ -176,5 +176,15 @@ class RunRecord:
                 self.history.note_fault(wall_ms(), number, "over_ms")
 
     def write(self, path, nodes):
-        with self.lock, open(path, "w", encoding="utf-8") as file:
-            json.dump(self.history.to_json(nodes, self.vips), file)
+        """Writes the run file, and returns what it holds."""
+        with self.lock:
+            run = self.history.to_json(nodes, self.vips)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(run, file)
+        return run
+
+
+def write_json(path, value):
+    """The other files of a run's directory: small, and read by people too."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)

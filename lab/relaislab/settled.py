@@ -1,15 +1,29 @@
-"""Whether a cluster is at rest, from what its nodes say. Pure."""
+"""Whether a cluster is at rest, from what its nodes say."""
 
-from . import topology
+from . import api, lab, topology
+from .buckets import BUCKETS
+from .shell import LabError
 
-BUCKETS = 256
+
+def why_lab_unsettled(state):
+    """Why not, or None: all running nodes are members, nothing moves, and as below."""
+    reason = lab.not_serving(state)
+    if reason:
+        return reason
+    running = state.running()
+    try:
+        statuses = {node: api.status(state.nodes[node]) for node in running}
+    except LabError as error:
+        return error.what
+    return why_unsettled(statuses, weights_of(state.plan, running))
 
 
 def why_unsettled(statuses, weights):
     """Why not, or None: all agree on owners, every bucket has one, shares follow the weights, nobody is drained or in
     its grace.
 
-    statuses: {node name: answer of /v1/status} of all running nodes, which are members. weights: {node number: weight}.
+    Pure. statuses: {node name: answer of /v1/status} of all running nodes, which are members. weights: {node number:
+    weight}.
     """
     first_name, first = next(iter(statuses.items()))
     for node, status in statuses.items():

@@ -1,7 +1,8 @@
-"""Runs other programs, and the one error type of the lab."""
+"""Runs other programs; the one error type of the lab, and how its own programs speak of it and end."""
 
 import os
 import subprocess
+import sys
 
 
 class LabError(Exception):
@@ -14,6 +15,22 @@ class LabError(Exception):
 
     def __str__(self):
         return f"{self.what} ({self.way_out})" if self.way_out else self.what
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def tell(program, error):
+    """A program's last words: what was wrong, and the way out."""
+    print(f"{program}: {error.what}", file=sys.stderr)
+    if error.way_out:
+        print(f"{' ' * len(program)}  way out: {error.way_out}", file=sys.stderr)
+
+
+def interrupted(number, frame):
+    """For signal.signal, so that who is terminated cleans up as who is interrupted does."""
+    raise KeyboardInterrupt
 
 
 def run(argv, stdin=None, check=True, timeout_s=60):

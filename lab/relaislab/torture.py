@@ -2,41 +2,29 @@
 judges what clients saw. The plan is drawn by torture_plan.py, the judgement is torture_judge.py's.
 """
 
-import json
 import os
 import shutil
 import time
 
-from . import api, lab, settled, topology, torture_judge, torture_plan
+from . import api, idle_judge, lab, settled, topology, torture_judge, torture_plan
 from . import state as states
 from .exactly_one import ExactlyOne, summary
+from .idle_clients import IdleClients
 from .load import Load
 from .require import require_root
-from .run_record import RunRecord
-from .shell import LabError
+from .run_record import RunRecord, write_json
+from .shell import LabError, say
 from .torture_faults import FLOOD_RATE, Faults, flood_argv
 
 RATE, LONG_LIVED = 200, 64
 REST_S = 2.0   # load after the last round
-
-
-def say(text):
-    print(text, flush=True)
+TOLD_S = idle_judge.TOLD_MS / 1000 + 0.2   # after a round: by then each idle client has heard of its node's death
 
 
 def why_unsettled(state):
-    """Why the cluster is not at rest, or None."""
-    reason = lab.not_serving(state)
-    if reason:
-        return reason
+    """Why the cluster is not at rest with all its nodes, or None."""
     running = state.running()
-    if len(running) < state.plan.nodes:
-        return f"only {', '.join(running)} run"
-    try:
-        statuses = {node: api.status(state.nodes[node]) for node in running}
-    except LabError as error:
-        return error.what
-    return settled.why_unsettled(statuses, settled.weights_of(state.plan, running))
+    return settled.why_lab_unsettled(state) if len(running) == state.plan.nodes else f"only {', '.join(running)} run"
 
 
 def wait_settled(state):
@@ -61,7 +49,7 @@ class Run:
         self.out = out
         self.faults = Faults(state)
         self.record = RunRecord(lambda: state)
-        self.check = self.load = None
+        self.check = self.load = self.idle = None
         self.numbers = {}   # fault -> its number in the record
         self.settled = []   # (round, seconds or why not)
 
@@ -73,12 +61,15 @@ class Run:
         self.record.start()
         self.check = ExactlyOne(self.state, self.out)
         self.load = Load(self.state, self.path("probe.json"), RATE, LONG_LIVED)
+        self.idle = IdleClients(self.state, self.check.bucket_key())
         begin = time.monotonic()
         for faults in torture_plan.rounds_of(self.plan):
-            sleep_until(begin + faults[0].at_s)
+            sleep_until(max(begin + faults[0].at_s, self.idle.known_at))
             self.play_round(faults)
             if isinstance(self.settled[-1][1], str):
                 break   # what follows would say nothing about the faults that follow
+            time.sleep(TOLD_S)
+            self.idle.renew()   # also if all live: left over by a move, they would keep a bucket from being served
         time.sleep(REST_S)
         return self.finish()
 
@@ -109,19 +100,19 @@ class Run:
         self.record.end_fault(self.numbers[fault])
 
     def finish(self):
+        idle = self.idle.finish()
         probe = self.load.report()
         verdict = self.check.finish(self.record)
         self.record.stop()
-        receipts = {node: receipts_of(self.state, node) for node in self.state.running()}
-        self.record.write(self.path("run.json"), self.state.plan.node_names())
+        receipts = api.receipts_of_all(self.state)
+        run = self.record.write(self.path("run.json"), self.state.plan.node_names())
         write_json(self.path("exactly-one.json"), verdict.to_json())
         write_json(self.path("receipts.json"), receipts)
+        write_json(self.path("idle.json"), idle)
         for line in summary(verdict):
             say(line)
-        with open(self.path("run.json"), encoding="utf-8") as file:
-            run = json.load(file)
         return {"probe": probe, "run": run, "exactly_one": verdict.to_json(), "receipts": receipts,
-                "settled": self.settled}
+                "settled": self.settled, "idle": idle}
 
     def clean(self):
         """Ends all that the run has started; the lab stays."""
@@ -129,25 +120,12 @@ class Run:
         self.faults.clean()
         if self.check:
             self.check.abandon()
-        if self.load:
-            self.load.abandon()
-
-
-def receipts_of(state, node):
-    try:
-        answer = api.request(state.nodes[node], "GET", "/v1/receipts")
-    except LabError:
-        return []   # the judge misses the last one here
-    return answer["receipts"] if isinstance(answer, dict) else answer
+        for load in filter(None, (self.load, self.idle)):
+            load.abandon()
 
 
 def sleep_until(when):
     time.sleep(max(0.0, when - time.monotonic()))
-
-
-def write_json(path, value):
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
 
 
 def new_directory(out):

@@ -6,7 +6,7 @@ openers of its clients wait for the takeover. Nothing else may be felt.
 
 from dataclasses import dataclass
 
-from . import topology
+from . import idle_judge, topology
 from .torture_plan import DETECTION_MS, KINDS
 
 TAKEOVER_MS = 200.0         # after the detection: the lease's end, the claim, and what a busy machine adds
@@ -145,6 +145,19 @@ def checker_rows(verdict, excuses, run):
                 late_ms["front"] <= 0)]
 
 
+def idle_rows(stretches, excuses, run):
+    """Clients that only listened."""
+    found = idle_judge.look(stretches, run, [(excuse.node, excuse.begin_ms, excuse.broken_ms) for excuse in excuses])
+    slowest_ms = max(found.told_ms, default=0.0)
+    return [row("idle connections that were opened", str(found.wanted), str(found.opened),
+                found.opened == found.wanted > 0),
+            count_row("idle connections ended although their node lived", found.ended),
+            count_row("idle clients of a dead node not told in time", found.unheard),
+            row("slowest idle client told after its node's takeover", f"{idle_judge.TOLD_MS:.0f} ms",
+                f"{slowest_ms:.0f} ms, of {len(found.told_ms)}; {found.put_off} put off",
+                slowest_ms <= idle_judge.TOLD_MS)]
+
+
 def receipt_key(receipt):
     return receipt["epoch"], receipt["from"], receipt["to"]
 
@@ -179,13 +192,17 @@ def settle_rows(settled, rounds):
                 slowest_s <= SETTLE_LIMIT_S)]
 
 
+def verdict_of(rows):
+    return {"ok": all(item["ok"] for item in rows), "rows": rows}
+
+
 def judge(seen, timing, rounds):
-    """{"ok", "rows"}. seen: {"probe", "run", "exactly_one", "receipts", "settled"}."""
+    """{"ok", "rows"}. seen: {"probe", "run", "exactly_one", "receipts", "settled", "idle"}."""
     excuses = excuses_of(seen["run"], timing)
     rows = [*checker_rows(seen["exactly_one"], excuses, seen["run"]),
-            *probe_rows(seen["probe"], excuses, seen["run"]),
+            *probe_rows(seen["probe"], excuses, seen["run"]), *idle_rows(seen["idle"], excuses, seen["run"]),
             *settle_rows(seen["settled"], rounds), *receipt_rows(seen["receipts"])]
-    return {"ok": all(item["ok"] for item in rows), "rows": rows}
+    return verdict_of(rows)
 
 
 def table(verdict):

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 
 sys.dont_write_bytecode = True
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAB = os.path.join(REPOSITORY, "lab", "lab")
 sys.path.insert(0, os.path.join(REPOSITORY, "lab"))
 
-from relaislab import api, faults, lab, node as nodes, settled, state as states, topology  # noqa: E402
+from relaislab import api, faults, lab, node as nodes, settled, state as states, topology, torture_plan  # noqa: E402
 from relaislab.exactly_one import ExactlyOne  # noqa: E402
+from relaislab.load import Load  # noqa: E402
 from relaislab.shell import LabError  # noqa: E402
 
 SETTLE_S = 30
@@ -115,12 +117,10 @@ class Cluster:
         return api.request(self.state.nodes[node], method, path, body)
 
     def receipts(self, node):
-        answer = self.ask(node, "GET", "/v1/receipts")
-        return answer["receipts"] if isinstance(answer, dict) else answer
+        return api.receipts(self.state.nodes[node])
 
     def events(self, node, after=0):
-        answer = self.ask(node, "GET", f"/v1/events?after={after}")
-        return answer["events"] if isinstance(answer, dict) else answer
+        return self.ask(node, "GET", f"/v1/events?after={after}")["events"]
 
     def relais(self, node, *words, timeout_s=60):
         """Runs the relais command in a node: (exit code, output, errors)."""
@@ -167,60 +167,28 @@ class Cluster:
     def unsettled_but_leftovers(self):
         """Why not, or None: all running nodes are members and agree; shares follow the weights; nothing moves or is
         drained."""
-        reason = lab.not_serving(self.state)
-        if reason:
-            return reason
-        statuses = {node: self.status(node) for node in self.running()}
-        return settled.why_unsettled(statuses, settled.weights_of(self.plan, self.running()))
+        return settled.why_lab_unsettled(self.state)
 
     def wait_settled(self, timeout_s=SETTLE_S):
         return wait_until(lambda: self.unsettled() is None, timeout_s, lambda: self.unsettled() or "just now")
 
     def detection_ms(self):
-        return 2.2 * topology.TOKEN_MS[self.plan.timing]
+        return torture_plan.DETECTION_MS[self.plan.timing]
 
 
-class ProbeRun:
+class ProbeRun(Load):
     """A running probe in the client namespace. `phase` begins a phase; `finish` ends the run and returns its report."""
 
     def __init__(self, cluster, path, rate=200, long_lived=0, idle=0, payload=16, families="46", udp="no"):
-        self.path = path
-        argv = ["load", "--rate", str(rate), "--duration", "0", "--long", str(long_lived), "--idle", str(idle),
-                "--payload", str(payload), "--control", "-", "--json", self.path]
-        for family, vip, sources in (("4", topology.VIP4, topology.CLIENT_RANGE4),
-                                     ("6", topology.VIP6, topology.CLIENT_RANGE6)):
-            if family in families:
-                argv += ["--vip", vip, "--sources", sources]
-        argv += ["--udp"] if udp == "yes" else []
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-        self.process = subprocess.Popen(
-            nodes.exec_argv(cluster.state, "client", [nodes.program(cluster.plan, "probe"), *argv]),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.report = None
-
-    def phase(self, name):
-        self.order(f"phase {name}")
-
-    def order(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        vips = [vip for family, vip in (("4", topology.VIP4), ("6", topology.VIP6)) if family in families]
+        options = ["--payload", str(payload)] + (["--udp"] if udp == "yes" else [])
+        super().__init__(cluster.state, path, rate, long_lived, idle, vips, options=options)
 
     def finish(self):
         """Waits for what is under way and returns the report; prints its table."""
-        self.order("stop")
-        table, _ = self.process.communicate(timeout=60)
-        print(table, end="")
-        if self.process.returncode != 0:
-            raise AssertionError(f"the probe failed: {table}")
-        with open(self.path, encoding="utf-8") as file:
-            self.report = Report(json.load(file))
-        return self.report
-
-    def abandon(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+        data = self.report()
+        print(self.table, end="")
+        return Report(data)
 
 
 class AnswerCount(ExactlyOne):
@@ -244,9 +212,6 @@ class Report:
 
     def phase(self, name):
         return next(phase for phase in self.data["phases"] if phase["name"] == name)
-
-    def phase_start_ms(self, name):
-        return self.phase(name)["start_ms"]
 
     def answered(self, family):
         """Client address -> set of the nodes that answered it."""

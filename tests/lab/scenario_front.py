@@ -1,64 +1,44 @@
 """What clients see when a node's way to them dies, or the node itself while they only listen."""
 
-import json
-import subprocess
-import sys
-import threading
 import time
 
-from relaislab import faults, node as nodes, topology
+from relaislab import faults
 from relaislab.shell import ip_batch
 
-from harness import REPOSITORY, Scenario, wait_until
+from harness import Scenario, wait_until
 
 VICTIM = "n2"
 RATE = 200
 LONG_LIVED = 64
 IDLE = 200
-FIRST_SOURCE = "203.0.113.30"
 INTERVAL_MS = 250
 MISSES = 3
-TICKLED_WITHIN_S = 1.0
+TOLD_S = 1.0             # the nodes tell each other once a second whom they serve
+TICKLED_WITHIN_MS = 1000
+GRACE_S = 10
 HANDOVER_MS = 100
-
-
-class IdleClients:
-    """Connections of the client namespace that only listen."""
-
-    def __init__(self, cluster, count):
-        argv = [sys.executable, f"{REPOSITORY}/tests/lab/idle_clients.py", str(topology.SERVICE_PORT), topology.VIP4,
-                FIRST_SOURCE, str(count)]
-        self.process = subprocess.Popen(nodes.exec_argv(cluster.state, "client", argv), text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError("the idle clients could not connect")
-        self.nodes = json.loads(line)
-        self.ends = {}   # number -> (monotonic time, how)
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            when, number, how = json.loads(line)
-            self.ends[number] = (when, how)
-
-    def of(self, node):
-        return [number for number, name in enumerate(self.nodes) if name == node]
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.reader.join(10)
-        self.process.stdout.close()
 
 
 class FrontScenario(Scenario):
     def idle(self, count=IDLE):
-        clients = IdleClients(self.cluster, count)
-        self.addCleanup(clients.stop)
-        time.sleep(2.5)   # the nodes tell each other once a second whom they serve
-        return clients
+        """Connections that only listen, and that all nodes know of. What follows is the phase "fault"."""
+        run = self.load(rate=0, idle=count)
+        for node in self.cluster.running():
+            wait_until(lambda: self.connections(node) >= count, 10, f"{node} does not know of all idle clients")
+        time.sleep(TOLD_S)
+        run.phase("fault")
+        return run
+
+    def connections(self, node):
+        """Of the whole cluster, as one node sees it."""
+        return sum(other["connections"] for other in self.cluster.status(node)["nodes"])
+
+    def assert_idle_ended(self, report, count, by_node):
+        """All were open before the fault, and exactly these have ended since, all by a reset."""
+        before, found = report.phase("start")["idle"], report.phase("fault")["idle"]
+        self.assertEqual((before["opened"], before["broken"]), (count, 0), "not all open, or ended by themselves")
+        self.assertEqual(found["broken_by_node"], by_node, "too few were told, or clients of living nodes disturbed")
+        self.assertLessEqual({one["end"] for one in found["breaks"]}, {"reset"})
 
     def victim_status(self):
         return next(node for node in self.cluster.status("n1")["nodes"] if node["name"] == VICTIM)
@@ -90,26 +70,22 @@ class Tickle(FrontScenario):
         return max(claims())
 
     def test_clients_that_only_listen_are_reset_within_a_second_of_the_takeover(self):
-        clients = self.idle()
-        mine = clients.of(VICTIM)
-        self.assertGreater(len(mine), IDLE / 5)
-        self.assertEqual(clients.ends, {}, "connections ended by themselves")
-        offset_s = time.time() - time.monotonic()
+        run = self.idle()
         begin_ms = time.time() * 1000
         self.cluster.crash(VICTIM)
-        wait_until(lambda: set(mine) <= set(clients.ends), 10,
-                   lambda: f"{len(set(mine) - set(clients.ends))} of {len(mine)} clients were not told")
         takeover_ms = self.takeover_ms(begin_ms)
-        late_s = max(when + offset_s for when, _ in clients.ends.values()) - takeover_ms / 1000
-        print(f"{len(mine)} idle clients of {VICTIM}: the last was reset {late_s * 1000:.0f} ms after the takeover")
-        self.assertEqual({how for _, how in clients.ends.values()}, {"reset"})
-        self.assertLessEqual(late_s, TICKLED_WITHIN_S)
-        time.sleep(1)
-        self.assertEqual(set(clients.ends), set(mine), "clients of living nodes were disturbed")
+        time.sleep(TICKLED_WITHIN_MS / 1000 + 1)
+        report = run.finish()
+        idle = report.total["idle"]
+        mine = idle["opened_by_node"][VICTIM]
+        self.assertGreater(mine, IDLE / 5)
+        self.assert_idle_ended(report, IDLE, {VICTIM: mine})
+        late_ms = report.data["begin_wall_ms"] + max(one["at_ms"] for one in idle["breaks"]) - takeover_ms
+        print(f"{mine} idle clients of {VICTIM}: the last was reset {late_ms:.0f} ms after the takeover")
+        self.assertLessEqual(late_ms, TICKLED_WITHIN_MS)
         told = [event for node in ("n1", "n3") for event in self.cluster.events(node)
                 if event["kind"] == "tickled" and event["time_ms"] >= begin_ms]
         self.assertTrue(told, "no event says so")
-        clients.stop()
         self.cluster.boot(VICTIM)
         self.cluster.wait_settled()
 
@@ -166,7 +142,7 @@ class FrontCut(FrontScenario):
         self.cluster.wait_settled()
 
     def test_connections_go_on_when_the_cable_is_back_within_the_grace(self):
-        clients = self.idle(60)
+        run = self.idle(60)
         self.addCleanup(self.heal)
         faults.cut(self.cluster.state, VICTIM, ["front"], "both")
         self.wait_share(0, 0, 5)
@@ -174,20 +150,16 @@ class FrontCut(FrontScenario):
         self.heal()
         self.wait_share(85, 86, 15)
         time.sleep(1)
-        self.assertEqual(clients.ends, {})
-        clients.stop()
+        self.assert_idle_ended(run.finish(), 60, {})
         self.cluster.wait_settled()
 
     def test_clients_of_a_front_that_stays_dead_are_told_after_the_grace(self):
-        clients = self.idle(60)
-        mine = clients.of(VICTIM)
+        run = self.idle(60)
         self.addCleanup(self.heal)
         faults.cut(self.cluster.state, VICTIM, ["front"], "silent")
-        wait_until(lambda: set(mine) <= set(clients.ends), 10 + 6,
-                   lambda: f"{len(set(mine) - set(clients.ends))} of {len(mine)} clients were not told")
-        self.assertEqual(set(clients.ends), set(mine), "clients of living nodes were disturbed")
-        self.assertEqual({how for _, how in clients.ends.values()}, {"reset"})
-        clients.stop()
+        time.sleep(GRACE_S + 6)
+        report = run.finish()
+        self.assert_idle_ended(report, 60, {VICTIM: report.total["idle"]["opened_by_node"][VICTIM]})
         self.heal()
         self.wait_share(85, 86, 15)
         self.cluster.wait_settled()

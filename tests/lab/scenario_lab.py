@@ -1,16 +1,16 @@
 """The lab itself: it comes and goes without a trace, however it is treated, without relaisd; and the demo."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 import unittest
 
 import harness
-from harness import Cluster, Scenario
-from relaislab import lab as labs, state as states, topology
+from harness import LAB, Cluster, Scenario
+from relaislab import lab as labs, report_run, state as states, topology
 
-LAB = os.path.join(harness.REPOSITORY, "lab", "lab")
 DEMO = os.path.join(harness.REPOSITORY, "lab", "demo")
 
 
@@ -136,4 +136,15 @@ class Demo(Scenario):
             self.assertEqual(done.returncode, 0)
             self.assertIn("its return, the drain and the resume broke 0.", done.stdout)
             self.assertIn(f"lab/lab --prefix {self.prefix} down", done.stdout)
+            self.check_page(re.search(r"The same as a page: (\S+)", done.stdout)[1])
             Cluster(states.load(self.prefix)).wait_settled()
+
+    def check_page(self, path):
+        """What the page shows is all of this run, and no bound of it was broken."""
+        run = report_run.read(os.path.dirname(path))
+        self.assertEqual(set(run.missing), {"exactly-one.json"})
+        self.assertEqual([fault.text for fault in run.faults], ["n2 crashes, and boots again",
+                                                                "n3 is drained, and resumed"])
+        self.assertTrue(all(ok for *_, ok in run.verdict), run.verdict)
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("<h1>Demo: 2 faults in ", file.read())

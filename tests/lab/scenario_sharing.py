@@ -1,8 +1,8 @@
 """How clients are shared out: evenly, by weight, always to the same node, as `who` says."""
 
 import json
+import time
 
-import harness
 from harness import Need, Scenario
 
 ADDRESSES = 240
@@ -22,7 +22,7 @@ class SharingScenario(Scenario):
 
     def share_and_check(self):
         run = self.load(rate=480)
-        harness.time.sleep(6.5)
+        time.sleep(6.5)
         report = run.finish()
         self.assert_no_harm(report)
         for family in "46":
@@ -71,7 +71,7 @@ class Datagrams(Scenario):
 
     def test_every_datagram_is_answered_once(self):
         run = self.load(rate=480, udp="yes")
-        harness.time.sleep(3)
+        time.sleep(3)
         report = run.finish()
         self.assert_no_harm(report)
         self.assertEqual(report.total["duplicates"], 0)

@@ -7,12 +7,11 @@ import subprocess
 import time
 
 import harness
-from harness import Scenario, wait_until
+from harness import LAB, Scenario, wait_until
 from relaislab import buckets, torture_plan, topology
 from relaislab.exactly_one import ExactlyOne
 from relaislab.run_record import RunRecord
 
-LAB = os.path.join(harness.REPOSITORY, "lab", "lab")
 CLIENT = "203.0.113.77"
 BUCKET_MAP = "/sys/fs/bpf/relais/eth0/maps/buckets"
 FOREIGN, SERVE = 0, 4   # netfilter/abi/bucket_state.h
@@ -158,7 +157,7 @@ class Torture(Scenario):
         self.assertTrue(done.stdout.startswith(f"Plan of seed {self.SEED}: "), "the plan is not printed first")
         with open(os.path.join(out, "plan.json"), encoding="utf-8") as file:
             self.assertEqual([fault["text"] for fault in json.load(file)["faults"]], [fault.text for fault in plan])
-        for name in ("probe", "run", "exactly-one", "receipts", "verdict"):
+        for name in ("probe", "run", "exactly-one", "idle", "receipts", "verdict"):
             self.assertTrue(os.path.exists(os.path.join(out, f"{name}.json")), name)
         self.assertEqual(harness.lab.remains(self.prefix), [])
         self.assertEqual(done.returncode, 0, "a bound was not kept")

@@ -99,12 +99,38 @@ def receipt(**other):
             "takeover_ms": 80.0, "flows_kept": 0, "flows_lost": 11, "abandoned": False, **other}
 
 
+def idle_break(source, at_ms, node="n2"):
+    return {"source": source, "at_ms": at_ms, "node": node, "end": "reset"}
+
+
+def good_idle():
+    """Four clients from the begin of the record on, two of them of n2; n1 and n3 tell them after the crash."""
+    clients = [{"source": source, "vip": "mail4", "bucket": bucket}
+               for bucket, source in enumerate(("203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.13"))]
+    breaks = [idle_break("203.0.113.11", 10_590), idle_break("203.0.113.13", 10_640)]
+    return {"clients": clients, "receipts": {"n1": [receipt(to=1, time_ms=110_580)],
+                                             "n3": [receipt(to=3, time_ms=110_600)]},
+            "probe": {"begin_wall_ms": 100_000, "duration_ms": 16_000,
+                      "total": {"idle": {"opened": 4, "breaks": breaks}}}}
+
+
+def owners(*first):
+    """Of the buckets of four clients, and of all others."""
+    return [*first, *[1] * 252]
+
+
 def good_run():
     """A crash of n2 at 10 s (timing normal: detection 440 ms), seen by a probe that began 1 s after the record."""
+    serving = [{"at_ms": 0, "node": node, "vip": "mail4", "states": [["serve", 256]]} for node in ("n1", "n2", "n3")]
     return {
         "run": {"begin_wall_ms": 100_000, "faults": [
             {"kind": "crash", "node": "n2", "text": "", "begin_ms": 10_000, "done_ms": 10_100, "end_ms": 12_000,
-             "over_ms": 15_000}]},
+             "over_ms": 15_000}],
+                "maps": [{"at_ms": 0, "vip": "mail4", "owners": owners(1, 2, 3, 2)},
+                         {"at_ms": 10_700, "vip": "mail4", "owners": owners(1, 1, 3, 3)},
+                         {"at_ms": 14_000, "vip": "mail4", "owners": owners(1, 2, 3, 2)}],
+                "states": serving},
+        "idle": [good_idle()],
         "probe": {"begin_wall_ms": 101_000, "slot_ms": 100, "timeline": [{"delayed": 0} for _ in range(200)],
                   "total": {"ok": 4000, "failed": 0, "refused": 0, "reset": 0},
                   "phases": [phase("start", 0, 9_000), phase("round 1", 9_000, 20_000)]},
@@ -221,6 +247,57 @@ class Judgement(unittest.TestCase):
         self.assert_accepted(broken(1, "n2"))
         self.assert_refused(broken(1, "n1"), refused)
         self.assert_refused(broken(0, "n2"), refused)
+
+    def with_idle(self, *breaks, **changed):
+        """The idle clients' connections end like this; or something else of what the probe says of them is changed."""
+        def change(seen):
+            seen["idle"][0]["probe"]["total"]["idle"].update(breaks=list(breaks), **changed)
+        return change
+
+    def test_idle_clients_of_a_living_node_must_not_be_disturbed(self):
+        good = good_idle()["probe"]["total"]["idle"]["breaks"]
+        ended = "idle connections ended although their node lived"
+        self.assert_refused(self.with_idle(*good, idle_break("203.0.113.10", 10_590, "n1")), ended)
+        self.assert_refused(self.with_idle(idle_break("203.0.113.11", 9_000), good[1]), ended)
+
+    def test_idle_clients_of_a_short_pause_live_and_so_do_those_of_a_daemon_that_comes_back(self):
+        for cause in ("declared dead", "daemon died"):
+            def change(seen):
+                seen["idle"][0]["receipts"] = {"n1": [receipt(cause=cause, time_ms=110_580)]}
+                self.with_idle()(seen)
+            self.assert_accepted(change)
+        self.assert_accepted(lambda seen: (self.with_idle()(seen), seen["idle"][0].update(receipts={})))
+
+    def test_an_idle_client_of_a_dead_node_that_is_told_late_or_never_is_refused(self):
+        first, _ = good_idle()["probe"]["total"]["idle"]["breaks"]
+        unheard = "idle clients of a dead node not told in time"
+        self.assert_refused(self.with_idle(first), unheard)
+        self.assert_refused(self.with_idle(first, idle_break("203.0.113.13", 11_601)), unheard)
+        self.assert_accepted(self.with_idle(first, idle_break("203.0.113.13", 11_600)))
+
+    def test_idle_clients_that_could_not_be_opened_are_refused(self):
+        good = good_idle()["probe"]["total"]["idle"]["breaks"]
+        self.assert_refused(self.with_idle(*good, opened=3), "idle connections that were opened")
+
+    def adopted(self, seen, *later):
+        """The bucket of 203.0.113.13 has a third node's connections in it when n3 takes it over."""
+        states = [["serve", 3], ["adopt", 1], ["serve", 252]]
+        seen["run"]["states"] += [{"at_ms": 10_650, "node": "n3", "vip": "mail4", "states": states}, *later]
+
+    def test_a_client_that_may_not_be_told_yet_is_told_a_second_after_it_may(self):
+        first, _ = good_idle()["probe"]["total"]["idle"]["breaks"]
+        served = {"at_ms": 13_000, "node": "n3", "vip": "mail4", "states": [["serve", 256]]}
+        self.assert_accepted(lambda seen: (self.with_idle(first)(seen), self.adopted(seen)))
+        self.assert_accepted(lambda seen: (self.with_idle(first, idle_break("203.0.113.13", 13_900))(seen),
+                                           self.adopted(seen, served)))
+        self.assert_refused(lambda seen: (self.with_idle(first)(seen), self.adopted(seen, served)),
+                            "idle clients of a dead node not told in time")
+
+    def test_an_heir_that_has_a_fault_itself_need_not_tell(self):
+        first, _ = good_idle()["probe"]["total"]["idle"]["breaks"]
+        fault = {"kind": "cut-front-silent", "node": "n3", "text": "", "begin_ms": 10_300, "done_ms": 10_300,
+                 "end_ms": 12_000, "over_ms": 15_000}
+        self.assert_accepted(lambda seen: (self.with_idle(first)(seen), seen["run"]["faults"].append(fault)))
 
     def test_delayed_connections_are_accepted_in_the_faults_time_only(self):
         def delayed(slot):
