@@ -66,7 +66,8 @@ bench-failover: TARGETS = $(PROGRAMS)
 bench-failover: deps build ## a crash and a return: relais beside keepalived and Corosync, one table (root, 15 minutes)
 	@lab/bench-failover
 
-soak: deps build ## ten quiet minutes at each timing preset beside two CPU burners: no false membership change (root)
+soak: TARGETS = $(PROGRAMS) simulation
+soak: deps build ## an hour of both: a quiet lab at each timing preset, beside it the simulation on new seeds (root)
 	@lab/soak
 
 install: build ## install into DESTDIR PREFIX: relaisd, relais, systemd unit, man pages, completion, example
