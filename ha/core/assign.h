@@ -16,13 +16,14 @@ struct Assignment {
   bool operator==(const Assignment&) const = default;
 };
 
-// The new assignment for the nodes in `weights` (live nodes only; weight 0 = owns nothing). `without_the_only_one`: the
-// weights that will count if the only node of weight > 0 dies; empty: the others alike. Guarantees, for total weight > 0:
+// The new assignment for the nodes in `weights` (live nodes only; weight 0 = owns nothing). `without_the_only_one`:
+// the weights that will count if the only node of weight > 0 dies; empty: the others alike. Guarantees, for a total
+// weight > 0:
 //  - each node's count is within one bucket of its exact share 256 * weight / total;
 //  - the fewest buckets change owner that this allows; a dead node's buckets spread over all that have room;
 //  - a standby is never the owner, is a node of weight > 0 if there is another one, and each owner's buckets are
-//    spread over the others in proportion to their weights (without the owner), within one; an owner's standbys change
-//    only where they must.
+//    spread over the others in proportion to their weights (without the owner), within one; an owner's standbys
+//    change only where they must.
 // Total weight 0: nobody owns anything (all kNoNode).
 Assignment plan_assignment(const Assignment& previous, const std::map<NodeId, std::uint16_t>& weights,
                            const std::map<NodeId, std::uint16_t>& without_the_only_one = {});

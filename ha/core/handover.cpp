@@ -391,6 +391,7 @@ void Machine::claim_if_fenced() {
   for (const auto& [epoch, move] : cluster().moves) {
     if (!waits_to_claim(state, epoch)) continue;
     state.claimed.insert(epoch);
+    if (move.from != kNoNode) state.took_over_at = now;
     let_in_held(epoch, HeldDecision::release_unanswered);
     announce_claim(epoch, move);
   }

@@ -98,9 +98,9 @@ Heartbeat make_heartbeat(const State& state) {
 
 }  // namespace
 
-// Whoever takes over from this node waits for its lease to end, and takes a held opener for unanswered if its client has
-// not gone on. So nothing is let in so late that the client's word could come after that: it may settle first, and the
-// client's word may be as long on its way.
+// Whoever takes over from this node waits for its lease to end, and takes a held opener for unanswered if its client
+// has not gone on. So nothing is let in so late that the client's word could come after that: it may settle first, and
+// the client's word may be as long on its way.
 bool has_ample_lease(const State& state, Instant now) {
   const Timing& timing = state.settings.timing;
   return now + std::min(2 * timing.hold_settle, timing.lease * 2 / 3) <= state.lease_until;
@@ -208,7 +208,7 @@ void Machine::renew_lease() {
 // unless some were claimed just now, which the dead owner may still have answered.
 void Machine::let_in_what_was_held() {
   state.let_in_due = false;
-  const bool has_just_claimed = !state.claimed.empty() || now < state.claims_settle_at;
+  const bool has_just_claimed = now < state.took_over_at + state.settings.timing.hold_settle;
   actions.emplace_back(
       DecideHeld{.buckets = own_buckets(state),
                  .decision = has_just_claimed ? HeldDecision::release_unanswered : HeldDecision::release});

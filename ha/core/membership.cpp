@@ -200,6 +200,7 @@ void Machine::become_joining() {
   state.move_started.clear();
   state.orphans.clear();
   state.front_lost_since = Instant{};
+  state.given_up_at = Instant{};
   state.log.reset();
   state.flows_known = false;
   state.next_hello_at = now;
@@ -298,6 +299,8 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
   record.presence = Presence::here;
+  if (node == self() && record.given_up) state.given_up_at = now;
+  record.given_up = false;
   record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
   state.long_lease_until.erase(node);
   state.fences.erase(node);
@@ -428,6 +431,7 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   advance_epoch();
   const bool grace = grants_grace(cause);
   cluster().nodes.at(node).grace = grace;
+  cluster().nodes.at(node).given_up = !grace;
   cluster().nodes.at(node).retiring = false;
   cluster().nodes.at(node).front = Front::well;
   cluster().nodes.at(node).front_lost = false;

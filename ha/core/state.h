@@ -114,6 +114,7 @@ struct State {
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Fence> fences;
+  Instant took_over_at{};        // when it last claimed buckets of a node that is gone
   bool let_in_due = false;       // what is held for the own buckets waits for a lease that lasts
   std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
   Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
@@ -150,6 +151,7 @@ struct State {
   Front front = Front::well;
   Instant front_well_since{};
   std::optional<Front> front_said;  // in this view
+  Instant given_up_at{};            // what was left over then is over for its clients; Instant{}: nothing is
   Instant front_lost_since{};       // Instant{}: not lost
 
   // Connections that have died with a node, or with its front, by node and VIP: their clients are tickled by whoever
