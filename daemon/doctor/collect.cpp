@@ -3,6 +3,7 @@
 
 #include "base/unique_fd.h"
 #include "daemon/doctor/collect_parts.h"
+#include "daemon/doctor/parse.h"
 #include "daemon/doctor/system.h"
 
 #include <sys/socket.h>
@@ -24,8 +25,18 @@ std::string host_name() {
   return full.substr(0, full.find('.'));
 }
 
+// Standard error too: certutil says there what is wrong. Empty if there is no shell.
+std::string ask_certutil(const std::string& question, const std::string& directory) {
+  const std::string script = "LC_ALL=C certutil " + question + R"( -n "Cluster Cert" -d "$1" 2>&1)";
+  auto words = run_program({"sh", "-c", script, "sh", directory}, std::chrono::seconds(2));
+  return words ? std::move(*words) : std::string();
+}
+
 void take_cluster(ConfigFacts& facts, const config::Cluster& cluster, const std::string& node) {
   facts.key_file = cluster.key_file;
+  if (cluster.arbiter && cluster.arbiter->tls == config::ArbiterTls::required) {
+    facts.certificate = CertificateFacts{.directory = cluster.arbiter->certificates, .cluster = cluster.name};
+  }
   for (const config::Vip& vip : cluster.vips) {
     facts.vips.push_back({.name = vip.name, .address = vip.address, .mac = vip.mac});
   }
@@ -78,6 +89,19 @@ void collect_key(Facts& facts) {
   }
 }
 
+void collect_certificate(Facts& facts) {
+  if (!facts.config.certificate) return;
+  CertificateFacts& certificate = *facts.config.certificate;
+  const std::string database = certificate.directory + "/cert9.db";
+  if (::access(database.c_str(), R_OK) != 0 && errno == EACCES) {
+    facts.unseen.push_back(system_error("certificates " + database).what + " (run doctor as root)");
+    return;
+  }
+  // As a TLS client's, with its signature.
+  certificate.verdict = parse_verdict(ask_certutil("-V -u C -e", certificate.directory));
+  certificate.subject = parse_subject(ask_certutil("-L", certificate.directory));
+}
+
 Facts collect_facts(const Inquiry& inquiry) {
   Facts facts;
   facts.config = inquiry.config;
@@ -89,6 +113,7 @@ Facts collect_facts(const Inquiry& inquiry) {
   collect_interfaces(facts);
   collect_sysctls(facts);
   collect_key(facts);
+  collect_certificate(facts);
   return facts;
 }
 

@@ -13,5 +13,6 @@ void collect_corosync(Facts& facts);
 void collect_interfaces(Facts& facts);
 void collect_sysctls(Facts& facts);
 void collect_key(Facts& facts);
+void collect_certificate(Facts& facts);
 
 }  // namespace relais::doctor

@@ -38,7 +38,7 @@ void diagnose_arbiter(const Status& status, Findings& findings) {
   findings.push_back({Severity::warning, "the arbiter does not answer this node: " + status.arbiter,
                       "if a node is lost now, the half that is left answers nobody",
                       "see that corosync-qnetd runs on the arbiter and that its port is reached from here; "
-                      "/var/log/relais-arbiter.log"});
+                      "/var/log/relais-arbiter.log, and there: journalctl -u corosync-qnetd"});
 }
 
 void diagnose_mode(const Status& status, Findings& findings) {

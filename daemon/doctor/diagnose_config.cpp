@@ -1,4 +1,4 @@
-// The configuration file, this node's place in it, and the key.
+// The configuration file, this node's place in it, the key, and the certificate for the arbiter.
 #include "daemon/doctor/diagnose.h"
 
 namespace relais::doctor {
@@ -20,6 +20,26 @@ void diagnose_key(const std::string& path, const KeyFileFacts& key, Findings& fi
   }
 }
 
+// A connection to the arbiter outlives all of this, but there will be no other one.
+void diagnose_certificate(const CertificateFacts& certificate, Findings& findings) {
+  constexpr const char* kWhy = "the arbiter does not take this node's next connection";
+  if (!certificate.verdict) return;
+  if (certificate.verdict->find("certificate is valid") == std::string::npos) {
+    findings.push_back(
+        {Severity::warning,
+         "there is no good certificate for the arbiter in " + certificate.directory + ": " + *certificate.verdict, kWhy,
+         "remove " + certificate.directory + ", make it anew as relais.toml(5) says under " +
+             "ARBITER CERTIFICATES, then end corosync-qdevice: relaisd starts it again"});
+  } else if (certificate.subject && *certificate.subject != "CN=" + certificate.cluster) {
+    findings.push_back({Severity::warning,
+                        "the certificate for the arbiter in " + certificate.directory + " is that of " +
+                            *certificate.subject + ", and the cluster's name is " + certificate.cluster,
+                        kWhy,
+                        "corosync-qdevice-net-certutil -r -n " + certificate.cluster +
+                            ", and on as relais.toml(5) says under ARBITER CERTIFICATES"});
+  }
+}
+
 }  // namespace
 
 void diagnose_config(const ConfigFacts& config, Findings& findings) {
@@ -35,6 +55,7 @@ void diagnose_config(const ConfigFacts& config, Findings& findings) {
                         "name the node so in the configuration, or start relaisd with --node NAME"});
   }
   if (config.key) diagnose_key(config.key_file, *config.key, findings);
+  if (config.certificate) diagnose_certificate(*config.certificate, findings);
 }
 
 }  // namespace relais::doctor

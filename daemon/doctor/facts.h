@@ -84,6 +84,14 @@ struct KeyFileFacts {
   bool owned_by_root = false;
 };
 
+// What this node shows to the arbiter; with TLS only.
+struct CertificateFacts {
+  std::string directory;               // its NSS database
+  std::string cluster;                 // whose name it must bear
+  std::optional<std::string> verdict;  // certutil's: "certificate is valid", or why not
+  std::optional<std::string> subject;  // "CN=mail"
+};
+
 // This node's part of the configuration.
 struct ConfigFacts {
   struct Vip {
@@ -102,6 +110,7 @@ struct ConfigFacts {
   std::vector<Vip> vips;
   std::string key_file;
   std::optional<KeyFileFacts> key;
+  std::optional<CertificateFacts> certificate;
 };
 
 struct Facts {

@@ -170,6 +170,23 @@ std::string mounted_type(std::string_view mounts, std::string_view mount_point) 
   return type;
 }
 
+std::string parse_verdict(std::string_view certutil) {
+  constexpr std::string_view kOwnName = "certutil: ";
+  const auto lines = lines_of(certutil);
+  const std::string_view line = lines.empty() ? std::string_view("certutil says nothing") : lines.front();
+  return trimmed(line.starts_with(kOwnName) ? line.substr(kOwnName.size()) : line);
+}
+
+std::optional<std::string> parse_subject(std::string_view certutil) {
+  constexpr std::string_view kLabel = "Subject: \"";
+  for (const std::string& raw : lines_of(certutil)) {
+    const std::string line = trimmed(raw);
+    if (line.starts_with(kLabel) && line.ends_with('"'))
+      return line.substr(kLabel.size(), line.size() - kLabel.size() - 1);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> parse_cpu_group(std::string_view proc_cgroup) {
   for (const std::string& line : lines_of(proc_cgroup)) {
     const std::size_t first = line.find(':');

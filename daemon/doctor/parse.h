@@ -35,6 +35,12 @@ bool is_confidential(std::string_view lockdown);
 // The file system type that /proc/self/mounts shows last for a mount point; empty if it is none.
 std::string mounted_type(std::string_view mounts, std::string_view mount_point);
 
+// What certutil -V says, without its own name before it: "certificate is valid".
+std::string parse_verdict(std::string_view certutil);
+
+// The subject of a certificate that certutil -L shows: "CN=mail".
+std::optional<std::string> parse_subject(std::string_view certutil);
+
 // The path of the "cpu" controller's cgroup (v1) in /proc/self/cgroup; nothing under v2.
 std::optional<std::string> parse_cpu_group(std::string_view proc_cgroup);
 

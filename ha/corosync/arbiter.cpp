@@ -29,6 +29,8 @@ constexpr std::string_view kName = "corosync-qdevic";  // as /proc shows it: 15 
 constexpr std::string_view kQuestion = "status\n";
 constexpr std::size_t kMaxAnswer = 16384;
 constexpr mode_t kSecret = 0600;
+constexpr std::string_view kHowToCertify =
+    "make them with corosync-qdevice-net-certutil: relais.toml(5), ARBITER CERTIFICATES";
 
 // Both bounds, because corosync-qdevice derives its heartbeat from the vote's timeout and keeps it within them.
 std::string advanced_options(const ArbiterSettings& settings) {
@@ -81,7 +83,7 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
 
   ArbiterStatus status() const {
     if (state_ == ArbiterState::connected) return {.state = state_, .text = "connected"};
-    if (process_.id != 0) return {.state = state_, .text = "no connection: " + last_line()};
+    if (process_.id != 0) return {.state = state_, .text = "no connection: " + reason()};
     return {.state = state_, .text = "not running: " + (last_error_.empty() ? "corosync does not run" : last_error_)};
   }
 
@@ -133,10 +135,9 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
   Result<> check_certificates() const {
     if (settings_.arbiter.tls == ArbiterTls::off) return {};
     if (std::error_code ignored; std::filesystem::exists(settings_.certificates / "cert9.db", ignored)) return {};
-    return Error{.what = "no certificates for the arbiter in " + settings_.certificates.string(),
-                 .way_out =
-                     "make them with corosync-qdevice-net-certutil -Q -n CLUSTER ARBITER NODE... as root on one "
-                     "node; on a network that nobody else reaches: arbiter_tls = \"off\""};
+    return Error{
+        .what = "no certificates for the arbiter in " + settings_.certificates.string(),
+        .way_out = std::string(kHowToCertify) + "; on a network that nobody else reaches: arbiter_tls = \"off\""};
   }
 
   // The one that runs, if it is ours; adopted_ tells whether it has the settings that are wanted.
@@ -203,6 +204,7 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
   // One question, one connection; the answer ends with the connection. A process that is stopped does not answer: the
   // timer asks again.
   void ask() {
+    if (empty_long_log(settings_.log_file)) log_start_ = 0;  // refused, it writes some lines a second, for ever
     ErrorCode ignored;
     socket_.close(ignored);
     after(settings_.ask_every, [](Runner& self) {
@@ -258,8 +260,26 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
   void fail_as_ended(const std::string& status) {
     std::string what = "corosync-qdevice ended by itself";
     if (!status.empty()) what += " (" + status + ")";
-    if (const std::string log = last_line(); !log.empty()) what += ": " + log;
-    fail({.what = std::move(what), .way_out = "see " + settings_.log_file.string()});
+    const std::string log = last_line();
+    if (!log.empty()) what += ": " + log;
+    // It reads its certificates when it starts, with a library of that name.
+    if (log.find("init nss") == std::string::npos) {
+      return fail({.what = std::move(what), .way_out = "see " + settings_.log_file.string()});
+    }
+    fail({.what = what + " Its certificates are in " + settings_.certificates.string(),
+          .way_out = std::string(kHowToCertify)});
+  }
+
+  // A warning is no reason. With TLS it does not say when one side refuses the other's certificate: it could not read,
+  // or, if the arbiter ends the connection after the handshake (the certificate is another cluster's), nothing at all.
+  std::string reason() const {
+    const std::string line = last_line();
+    const bool is_error = line.find(" error ") != std::string::npos;
+    if (is_error && line.find("reading from server") == std::string::npos) return line;
+    std::string text = is_error ? line : "corosync-qdevice does not say why";
+    if (settings_.arbiter.tls == ArbiterTls::off) return text;
+    return text + "; if that lasts, the arbiter and the certificates in " + settings_.certificates.string() +
+           " do not belong together: relais doctor";
   }
 
   std::string last_line() const { return last_lines(settings_.log_file, 1, log_start_); }

@@ -26,8 +26,9 @@ struct ArbiterSettings {
   std::filesystem::path program = "/usr/sbin/corosync-qdevice";
   std::filesystem::path own_directory = "/var/run/corosync-qdevice";  // its lock and its socket
   std::filesystem::path run_directory = "/run/relais";                // gets the record of what was started
-  std::filesystem::path log_file = "/var/log/relais-arbiter.log";     // its output; one older file is kept
-  Duration first_retry = std::chrono::milliseconds(200);              // doubled with each failure in a row
+  std::filesystem::path log_file =
+      "/var/log/relais-arbiter.log";                      // its output, a megabyte at most; one older file is kept
+  Duration first_retry = std::chrono::milliseconds(200);  // doubled with each failure in a row
   Duration longest_retry = std::chrono::seconds(5);
   Duration ask_every = std::chrono::seconds(1);   // for the state of its connection
   Duration stop_limit = std::chrono::seconds(2);  // from SIGTERM to SIGKILL

@@ -71,6 +71,14 @@ Result<LogFile> open_log(const std::filesystem::path& path) {
   return log;
 }
 
+bool empty_long_log(const std::filesystem::path& path) {
+  std::error_code failure;
+  const std::uintmax_t size = std::filesystem::file_size(path, failure);
+  if (failure || size <= kMaxLogBytes) return false;
+  std::filesystem::resize_file(path, 0, failure);
+  return !failure;
+}
+
 Result<std::string> read_small_file(const std::filesystem::path& path) {
   const std::string name = path.string();
   const UniqueFd file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));

@@ -28,6 +28,9 @@ struct LogFile {
 // Opened for appending, made if need be. One of more than a megabyte is renamed to "….1" first.
 Result<LogFile> open_log(const std::filesystem::path& path);
 
+// Empties a log of more than a megabyte that a program appends to; true if it did.
+bool empty_long_log(const std::filesystem::path& path);
+
 // At most a megabyte.
 Result<std::string> read_small_file(const std::filesystem::path& path);
 

@@ -1,15 +1,16 @@
-"""The arbiter: one corosync-qnetd on the first heartbeat network, in a network and a /run of its own."""
+"""The arbiter: one corosync-qnetd on the first heartbeat network, with a network, a /run and an /etc/corosync of its
+own."""
 
 import os
 import signal
 import subprocess
 
-from . import topology
+from . import certificates, topology
 from .process import Process
 from .shell import LabError, in_netns, ip_batch, netns_exists, run
 
 OWN_DIRECTORIES = "mount -t tmpfs tmpfs /run && mkdir /run/corosync-qnetd && exec "
-QNETD = ["corosync-qnetd", "-f", "-s", "off", "-l", topology.ARBITER4, "-S", "heartbeat_interval_min=100"]
+QNETD = ["corosync-qnetd", "-f", "-s", "req", "-l", topology.ARBITER4, "-S", "heartbeat_interval_min=100"]
 
 
 def start(state):
@@ -20,8 +21,8 @@ def start(state):
     os.makedirs(state.path("log"), exist_ok=True)
     with open(state.path("log", "arbiter.log"), "ab") as log:
         child = subprocess.Popen(
-            in_netns(state.plan.netns(topology.ARBITER), ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-                                                          OWN_DIRECTORIES + " ".join(QNETD)]),
+            in_netns(state.plan.netns(topology.ARBITER), certificates.on_disk_of(
+                state, topology.ARBITER, ["sh", "-c", OWN_DIRECTORIES + " ".join(QNETD)])),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     state.arbiter = Process.of(child.pid)   # each program on the way replaces the one before: it is corosync-qnetd
     state.save()
@@ -59,3 +60,7 @@ def set_port(state, up_or_down):
     """Plugs its cable in, or pulls it: then the nodes hear nothing of it, not even the end of connections."""
     check(state)
     ip_batch([f"link set {topology.ARBITER} {up_or_down}"], netns=state.plan.netns("switch"))
+    state.cuts.pop(topology.ARBITER, None)
+    if up_or_down == "down":
+        state.cuts[topology.ARBITER] = {"heart0": "both"}
+    state.save()

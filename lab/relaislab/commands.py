@@ -225,6 +225,8 @@ def kill_command(state, arguments):
 @changing
 def cut_command(state, arguments):
     if arguments.node == topology.ARBITER:
+        if arguments.direction != "both" or arguments.net != topology.NETS:
+            raise LabError("the arbiter has one cable, which can be pulled", "lab/lab cut arbiter")
         arbiter.set_port(state, "down")
         return
     faults.cut(state, arguments.node, arguments.net, arguments.direction)
@@ -263,7 +265,9 @@ def status_command(arguments):
     for node in plan.node_names():
         print(f"  {node:4} {describe(state, node)}")
     if plan.has_arbiter():
-        print(f"  {topology.ARBITER}  {'on' if arbiter.is_running(state) else 'off'}   {topology.ARBITER4}")
+        words = [f"{'on' if arbiter.is_running(state) else 'off'}   {topology.ARBITER4}",
+                 *cut_words(state, topology.ARBITER)]
+        print(f"  {topology.ARBITER}  {'  '.join(words)}")
     return 0
 
 
@@ -277,8 +281,11 @@ def describe(state, node):
     status = api.status_or_none(state.nodes[node])
     if status:
         words.append(status["role"] + (", quorate" if status["quorate"] else ", no quorum"))
-    words += [f"CUT {net} ({direction})" for net, direction in state.cuts.get(node, {}).items()]
-    return "  ".join(words)
+    return "  ".join(words + cut_words(state, node))
+
+
+def cut_words(state, place):
+    return [f"CUT {net} ({direction})" for net, direction in state.cuts.get(place, {}).items()]
 
 
 def become(argv, environment):

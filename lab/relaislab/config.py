@@ -40,8 +40,7 @@ def quorum_lines(plan):
         return []
     lines = ["[quorum]", f'two_node = "{plan.two_node}"']
     if plan.has_arbiter():
-        lines += [f'arbiter = "{topology.ARBITER4}"', 'arbiter_tls = "off"',
-                  f"arbiter_heartbeat_ms = {topology.ARBITER_HEARTBEAT_MS}"]
+        lines += [f'arbiter = "{topology.ARBITER4}"', f"arbiter_heartbeat_ms = {topology.ARBITER_HEARTBEAT_MS}"]
     return lines + [""]
 
 

@@ -6,11 +6,11 @@ import shutil
 import signal
 import time
 
-from . import api, arbiter, config, faults, topology
+from . import api, arbiter, certificates, config, faults, topology
 from . import node as nodes
 from . import state as states
 from .process import Process
-from .require import require_all, require_root, require_tools
+from .require import ARBITER_TOOLS, require_all, require_root, require_tools
 from .shell import LabError, ip_batch, run, sysctl_in
 
 # A starting corosync holds a core long enough to stall its neighbours: nodes boot one after the other.
@@ -43,7 +43,7 @@ def make_disks(state):
 def check_programs(plan):
     needed = ["probe"] + (["relaisd", "relais"] if plan.relaisd == "yes" else [])
     if plan.has_arbiter():
-        require_tools(("corosync-qnetd", "corosync-qdevice"))
+        require_tools(tuple(ARBITER_TOOLS))
     missing = [path for path in (nodes.program(plan, name) for name in needed) if not os.access(path, os.X_OK)]
     if missing:
         raise LabError("not built: " + ", ".join(missing), "make build, or name the build directory with --build")
@@ -80,6 +80,7 @@ def new_lab(plan):
     make_disks(state)
     make_base(plan)
     if plan.has_arbiter():
+        certificates.make(state)
         arbiter.start(state)
     return state
 

@@ -7,7 +7,8 @@ from .shell import LabError, in_netns, run
 
 TOOLS = {"ip": "iproute2", "tc": "iproute2", "nsenter": "util-linux", "corosync": "corosync",
          "tcpdump": "tcpdump"}
-ARBITER_TOOLS = {"corosync-qnetd": "corosync-qnetd", "corosync-qdevice": "corosync-qdevice"}
+ARBITER_TOOLS = {"corosync-qnetd": "corosync-qnetd", "corosync-qdevice": "corosync-qdevice",
+                 "certutil": "libnss3-tools", "pk12util": "libnss3-tools"}
 TRIAL_NETNS = "relais-trial-{pid}"
 
 

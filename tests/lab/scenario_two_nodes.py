@@ -1,14 +1,16 @@
 """Two nodes, under each rule: what a crash of either does, what a partition does, and that never two answer where the
 rule promises one."""
 
+import signal
 import time
 
-from relaislab import api, arbiter, faults
+from relaislab import api, arbiter, certificates, faults, node as nodes
 
 from harness import Need, Scenario, wait_until
 
 HEARTS = ("heart0", "heart1")
 RATE = 100
+UNFIT = f"the arbiter and the certificates in {certificates.NODE_DATABASE} do not belong together"
 
 
 class TwoNodes(Scenario):
@@ -139,13 +141,74 @@ class ByArbiter(TwoNodes):
         time.sleep(1)
         arbiter.crash(self.cluster.state)
         self.wait_arbiter("no connection")
-        _, output, _ = self.cluster.relais("n1", "doctor")
-        self.assertIn("the arbiter does not answer this node", output)
+        self.assert_doctor_says("the arbiter does not answer this node")
         arbiter.start(self.cluster.state)
         self.wait_arbiter("connected")
         report = run.finish()
         self.assert_no_harm(report)
         self.assertEqual(report.total["delayed"], 0)
+
+    def test_a_pulled_cable_of_the_arbiter_costs_nothing_while_both_live(self):
+        self.addCleanup(arbiter.set_port, self.cluster.state, "up")
+        run = self.load(rate=RATE, long_lived=8)
+        time.sleep(1)
+        arbiter.set_port(self.cluster.state, "down")
+        self.wait_arbiter("no connection")
+        time.sleep(1)
+        arbiter.set_port(self.cluster.state, "up")
+        self.wait_arbiter("connected")
+        time.sleep(1)
+        report = run.finish()
+        self.assert_no_harm(report)
+        self.assertEqual(report.total["delayed"], 0)
+
+    def test_the_connection_to_the_arbiter_is_tls_with_certificates_on_both_sides(self):
+        for node in self.cluster.running():
+            words = self.cluster.execute(node, ["corosync-qdevice-tool", "-s", "-v"])
+            self.assertRegex(words, r"TLS active:\s+Yes \(client certificate sent\)")
+
+    def test_certificates_that_do_not_fit_are_named_and_new_ones_bring_the_arbiter_back(self):
+        state = self.cluster.state
+        self.addCleanup(self.renew_certificates)
+        run = self.load(rate=RATE, long_lived=8)
+        certificates.make_authority(state)
+        self.restart_arbiter()
+        for node in self.cluster.running():
+            self.wait_unfit(node)
+        self.renew_certificates()
+        self.wait_arbiter("connected")
+        certificates.trust(state, "n1")
+        self.restart_clients()
+        self.wait_unfit("n1")
+        self.assert_doctor_says(f"there is no good certificate for the arbiter in {certificates.NODE_DATABASE}: could")
+        certificates.request(state, "n1", "other")
+        self.assert_doctor_says("is that of CN=other, and the cluster's name is " + self.cluster.plan.prefix)
+        self.assert_no_harm(run.finish())
+
+    def wait_unfit(self, node):
+        def says():
+            return self.cluster.status(node)["arbiter"]
+
+        wait_until(lambda: UNFIT in says(), 10, says)
+
+    def restart_arbiter(self):
+        arbiter.crash(self.cluster.state)
+        arbiter.start(self.cluster.state)
+
+    def restart_clients(self):
+        """Ends each node's corosync-qdevice; relaisd starts it again, with the certificates that are there then."""
+        for node in self.cluster.running():
+            for process in nodes.processes(self.cluster.state, node, "corosync-qdevic"):
+                process.send(signal.SIGTERM)
+
+    def renew_certificates(self):
+        certificates.make(self.cluster.state)
+        self.restart_arbiter()
+        self.restart_clients()
+
+    def assert_doctor_says(self, words):
+        _, output, _ = self.cluster.relais("n1", "doctor")
+        self.assertIn(words, output)
 
     def test_a_node_that_starts_alone_serves_with_the_arbiters_vote(self):
         for node in ("n1", "n2"):

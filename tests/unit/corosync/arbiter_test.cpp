@@ -24,14 +24,17 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
-// Its directory is the only one it knows. A file `die` beside it: it ends at once.
+// Its directory is the only one it knows. A file `die` beside it: it says what that holds and ends at once; `words`: it
+// says what that holds and goes on.
 constexpr const char* kScript = R"sh(#!/bin/sh
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit 1
 echo start >> starts
-[ ! -e die ] || { echo "Can't connect to corosync"; exit 1; }
+[ ! -e die ] || { cat die; exit 1; }
 echo $$ > corosync-qdevice.pid
-echo "$@" > arguments
+[ ! -e words ] || cat words
+echo "$@" > arguments  # written last: it runs, and has said its words
 while :; do sleep 0.02; done
 )sh";
 
@@ -53,9 +56,7 @@ class ArbiterRun : public testing::Test {
 
  public:
   // Ends whatever a test left running.
-  ~ArbiterRun() override {
-    if (const pid_t id = running(); id != 0) ::kill(id, SIGKILL);
-  }
+  ~ArbiterRun() override { end_running(); }
 
  protected:
   ArbiterSettings settings() const {
@@ -70,6 +71,21 @@ class ArbiterRun : public testing::Test {
             .longest_retry = 80ms,
             .ask_every = 20ms,
             .stop_limit = 300ms};
+  }
+
+  ArbiterSettings with_tls() const {
+    ArbiterSettings with = settings();
+    with.arbiter.tls = ArbiterTls::required;
+    return with;
+  }
+
+  void write_certificates() const {
+    std::filesystem::create_directories(settings().certificates);
+    directory_.write("nssdb/cert9.db", "");
+  }
+
+  void end_running() const {
+    if (const pid_t id = running(); id != 0) ::kill(id, SIGKILL);
   }
 
   std::unique_ptr<ArbiterClient> start(ArbiterSettings with) {
@@ -97,6 +113,8 @@ class ArbiterRun : public testing::Test {
     const pid_t id = text && !text->empty() ? std::stoi(*text) : 0;
     return id != 0 && facts_of(id) ? id : 0;
   }
+
+  bool has_spoken() const { return std::filesystem::exists(directory_ / "arguments"); }
 
   std::size_t starts() const {
     const auto text = read_small_file(directory_ / "starts");
@@ -147,7 +165,7 @@ TEST_F(ArbiterRun, with_other_settings_is_started_again) {
 }
 
 TEST_F(ArbiterRun, that_dies_again_and_again_is_started_less_and_less_often_and_says_why) {
-  directory_.write("die", "");
+  directory_.write("die", "Can't connect to corosync\n");
   const auto client = start(settings());
   ASSERT_TRUE(wait_until([&] { return starts() >= 3; }));
   EXPECT_THAT(reports_, Contains(HasSubstr("arbiter-failed: corosync-qdevice ended by itself (exited with status 1): "
@@ -175,12 +193,54 @@ TEST_F(ArbiterRun, without_its_program_says_how_to_get_it) {
 }
 
 TEST_F(ArbiterRun, without_certificates_is_not_started_and_says_how_to_make_them) {
-  ArbiterSettings with = settings();
-  with.arbiter.tls = ArbiterTls::required;
-  const auto client = start(std::move(with));
+  const auto client = start(with_tls());
   run_for(100ms);
   EXPECT_EQ(starts(), 0U);
+  EXPECT_THAT(client->status().text,
+              HasSubstr("no certificates for the arbiter in " + settings().certificates.string()));
   EXPECT_THAT(client->status().text, HasSubstr("corosync-qdevice-net-certutil"));
+}
+
+TEST_F(ArbiterRun, that_cannot_read_its_certificates_says_where_they_are_and_how_to_make_them) {
+  write_certificates();
+  directory_.write("die", "Nov 23 14:32:26 error   Can't init nss (-8174): security library: bad database.\n");
+  const auto client = start(with_tls());
+  ASSERT_TRUE(wait_until([&] { return client->status().text.starts_with("not running: corosync-qdevice ended"); }));
+  EXPECT_THAT(client->status().text, HasSubstr(settings().certificates.string()));
+  EXPECT_THAT(client->status().text, HasSubstr("corosync-qdevice-net-certutil"));
+}
+
+TEST_F(ArbiterRun, whose_certificate_the_arbiter_refuses_says_where_it_is) {
+  write_certificates();
+  directory_.write("words", "Nov 23 14:32:06 error   Unhandled error when reading from server. Disconnecting\n");
+  const auto client = start(with_tls());
+  ASSERT_TRUE(wait_until([&] { return has_spoken(); }));
+  EXPECT_THAT(client->status().text, HasSubstr("no connection: Nov 23 14:32:06 error   Unhandled error"));
+  EXPECT_THAT(client->status().text, HasSubstr(settings().certificates.string() + " do not belong together"));
+}
+
+TEST_F(ArbiterRun, that_the_arbiter_leaves_without_a_word_says_where_its_certificate_is) {
+  write_certificates();
+  directory_.write("words", "Nov 23 14:32:15 warning Heartbeat interval too big 400. Adjusting to 200.\n");
+  const auto client = start(with_tls());
+  ASSERT_TRUE(wait_until([&] { return has_spoken(); }));
+  EXPECT_THAT(client->status().text, HasSubstr("no connection: corosync-qdevice does not say why"));
+  EXPECT_THAT(client->status().text, HasSubstr(settings().certificates.string() + " do not belong together"));
+}
+
+TEST_F(ArbiterRun, that_never_stops_talking_does_not_fill_the_disk) {
+  directory_.write("words", std::string(1200 * 1024, 'x') + "\n");
+  const auto client = start(settings());
+  ASSERT_TRUE(wait_until([&] { return running() != 0; }));
+  EXPECT_TRUE(wait_until([&] { return std::filesystem::file_size(settings().log_file) == 0; }));
+}
+
+TEST_F(ArbiterRun, that_does_not_reach_the_arbiter_says_so_and_nothing_of_certificates) {
+  write_certificates();
+  directory_.write("words", "Nov 23 14:29:26 error   Connect timeout\n");
+  const auto client = start(with_tls());
+  ASSERT_TRUE(wait_until([&] { return client->status().text.find("Connect timeout") != std::string::npos; }));
+  EXPECT_THAT(client->status().text, Not(HasSubstr("certificates")));
 }
 
 }  // namespace

@@ -71,6 +71,15 @@ TEST(Facts, of_a_key_file_are_its_rights) {
   EXPECT_FALSE(collect_facts({.config = config, .relaisd_pid = std::nullopt}).config.key->exists);
 }
 
+TEST(Facts, of_a_certificate_that_is_not_there_say_so) {
+  ConfigFacts config;
+  config.certificate = CertificateFacts{.directory = "/nonexistent", .cluster = "mail"};
+  const Facts facts = collect_facts({.config = config, .relaisd_pid = std::nullopt});
+  ASSERT_TRUE(facts.config.certificate->verdict);
+  EXPECT_EQ(facts.config.certificate->verdict->find("certificate is valid"), std::string::npos);
+  EXPECT_FALSE(facts.config.certificate->subject);
+}
+
 TEST(Program, gives_its_output) {
   const auto output = run_program({"echo", "hello"}, 5s);
   ASSERT_TRUE(output) << output.error().what;

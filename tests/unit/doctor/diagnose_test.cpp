@@ -310,6 +310,26 @@ TEST(Doctor, has_nothing_against_an_arbiter_that_is_connected) {
   EXPECT_TRUE(diagnose(healthy_machine(), status).empty());
 }
 
+TEST(Doctor, finds_what_keeps_the_arbiter_from_accepting_this_node) {
+  const auto certificate = [](const char* verdict, const char* subject) {
+    return [verdict, subject](Facts& facts, control::Status& status) {
+      status.arbiter = "connected";
+      facts.config.certificate = {
+          .directory = "/etc/nssdb", .cluster = "mail", .verdict = verdict, .subject = std::string(subject)};
+    };
+  };
+  expect_findings({
+      {"expired", certificate("certificate is invalid: Peer's Certificate has expired.", "CN=mail"), Severity::warning,
+       "in /etc/nssdb: certificate is invalid: Peer's Certificate has expired.", "ARBITER CERTIFICATES"},
+      {"another cluster's", certificate("certificate is valid", "CN=other"), Severity::warning,
+       "in /etc/nssdb is that of CN=other, and the cluster's name is mail", "-r -n mail"},
+  });
+  Facts facts = healthy_machine();
+  control::Status status = healthy_status();
+  certificate("certificate is valid", "CN=mail")(facts, status);
+  EXPECT_TRUE(diagnose(facts, status).empty());
+}
+
 TEST(Doctor, finds_what_relaisd_says_of_itself) {
   expect_findings({
       {"no quorum",

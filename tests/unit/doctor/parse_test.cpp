@@ -106,5 +106,16 @@ TEST(CpuGroup, exists_under_version_1_only) {
   EXPECT_EQ(parse_cpu_group("garbage"), std::nullopt);
 }
 
+TEST(Certutil, says_whether_a_certificate_is_good_and_whose_it_is) {
+  EXPECT_EQ(parse_verdict("certutil: certificate is valid\n"), "certificate is valid");
+  EXPECT_EQ(parse_verdict("certutil: certificate is invalid: Peer's Certificate has expired.\n"),
+            "certificate is invalid: Peer's Certificate has expired.");
+  EXPECT_EQ(parse_verdict("sh: 1: certutil: not found\n"), "sh: 1: certutil: not found");
+  EXPECT_EQ(parse_verdict(""), "certutil says nothing");
+  EXPECT_EQ(parse_subject("Certificate:\n    Data:\n        Issuer: \"CN=QNet CA\"\n        Subject: \"CN=mail\"\n"),
+            "CN=mail");
+  EXPECT_EQ(parse_subject("certutil: Could not find cert: Cluster Cert\n"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace relais::doctor
