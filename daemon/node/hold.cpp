@@ -115,14 +115,19 @@ Result<ha::OpenersListed> collect_openers(netfilter::FlowInspector& inspector, c
   const Result<std::vector<netfilter::OpenerRecord>> records = table.list();
   if (records.has_error()) return records.error();
   const Instant now = boot_now();
+  const auto opening_ones =
+      request.list.old_owner == ha::OldOwner::goes_on ? netfilter::Opening::keep : netfilter::Opening::give_up;
   netfilter::OpenerList list = netfilter::list_openers(*records, {.buckets = request.list.buckets,
                                                                   .opening = opening_flows(*flows, request),
+                                                                  .opening_ones = opening_ones,
                                                                   .now = now,
                                                                   .forgotten = request.forgotten,
                                                                   .window = request.hold + kSlack,
                                                                   .maximum = ha::kMaxOpeners});
   const Result<> kept = table.note(list.kept, netfilter::OpenerFate::kept, now);
   if (kept.has_error()) return kept.error();
+  const Result<> given_up = table.note(list.given_up, netfilter::OpenerFate::elsewhere, now);
+  if (given_up.has_error()) return given_up.error();
   return ha::OpenersListed{.move = request.list.move, .openers = std::move(list.openers), .complete = list.complete};
 }
 

@@ -33,11 +33,16 @@ struct Multicast {
   bool operator==(const Multicast&) const = default;
 };
 
-// For a handover: which openers of these buckets (by VIP) has this node accepted? It keeps them; the answer is
+// Whether the old owner's answers reach clients.
+enum class OldOwner : std::uint8_t { goes_on, cut_off };
+
+// For a handover: which openers of these buckets (by VIP) has this node accepted? It goes on with those that are still
+// opening; if it is cut off, it gives them up, and they are not in the list: the new owner answers them. The answer is
 // OpenersListed, also if it is "not known".
 struct ListOpeners {
   Epoch move;
   std::vector<BucketSet> buckets;
+  OldOwner old_owner = OldOwner::goes_on;
   bool operator==(const ListOpeners&) const = default;
 };
 
@@ -56,7 +61,7 @@ struct ForgetOpeners {
 enum class HeldDecision : std::uint8_t {
   drop,                // the owner has answered them, or nobody can tell
   release,             // nobody else answers them: what previous owners go on with is known
-  release_unanswered,  // the owner has died: those whose clients have not gone on
+  release_unanswered,  // the owner has died or is cut off: those whose clients have not gone on
 };
 struct DecideHeld {
   std::vector<BucketSet> buckets;

@@ -45,7 +45,15 @@ bool is_lost(const NodeRecord& record, const Outlook& outlook) {
 
 void Machine::on_front(const FrontObserved& observed) {
   if (observed.front == Front::well && state.front != Front::well) state.front_well_since = now;
+  if (observed.front != state.front && std::max(observed.front, state.front) > Front::doubtful) drop_what_is_held();
   state.front = observed.front;
+}
+
+// Whether their clients have gone on, this node has not seen.
+void Machine::drop_what_is_held() {
+  std::vector<BucketSet> all(vip_count());
+  for (BucketSet& buckets : all) buckets.set();
+  actions.emplace_back(DecideHeld{.buckets = std::move(all), .decision = HeldDecision::drop});
 }
 
 void Machine::say_front_if_due() {

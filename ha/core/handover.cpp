@@ -239,12 +239,13 @@ bool has_holding_to_say(const State& state) {
 
 // Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who
 // has just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What
-// this node holds so far, as the standby, the owner has answered.
+// this node holds so far, as the standby, the owner has answered, unless it is cut off.
 void Machine::say_holding_if_due() {
   if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
   for (const auto& [epoch, move] : cluster().moves) {
     if (move.to != self() || move.phase != MovePhase::planned || !state.holding_said.insert(epoch).second) continue;
-    actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
+    if (!is_cut_off(move.from))
+      actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
     multicast(Holding{epoch});
   }
 }
@@ -296,8 +297,15 @@ void Machine::apply_holding(NodeId from, const Holding& holding) {
   Move& move = found->second;
   if (move.to != from || move.phase != MovePhase::planned) return;
   move.phase = MovePhase::holding;
-  if (move.from == self() && is_member())
-    actions.emplace_back(ListOpeners{.move = holding.move, .buckets = buckets_of_move(holding.move)});
+  if (move.from == self() && is_member()) list_openers(holding.move);
+}
+
+bool Machine::is_cut_off(NodeId node) const { return state.cluster.nodes.at(node).front_lost; }
+
+void Machine::list_openers(Epoch move) {
+  actions.emplace_back(ListOpeners{.move = move,
+                                   .buckets = buckets_of_move(move),
+                                   .old_owner = is_cut_off(self()) ? OldOwner::cut_off : OldOwner::goes_on});
 }
 
 // The data plane has stopped accepting before the list was made (I3).
@@ -321,7 +329,8 @@ void Machine::apply_released(NodeId from, const Released& released) {
   if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
   if (move.to == self() && is_member()) {
     if (released.complete) {
-      let_in_held(released.move, HeldDecision::release);
+      if (is_cut_off(from)) state.took_over_at = now;
+      let_in_held(released.move, is_cut_off(from) ? HeldDecision::release_unanswered : HeldDecision::release);
     } else {
       actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move), .decision = HeldDecision::drop});
     }
@@ -380,8 +389,7 @@ void Machine::apply_set_weight(const SetWeight& order) {
 
 void Machine::speak_for_moves() {
   for (const auto& [epoch, move] : cluster().moves) {
-    if (move.from == self() && move.phase == MovePhase::holding)
-      actions.emplace_back(ListOpeners{.move = epoch, .buckets = buckets_of_move(epoch)});
+    if (move.from == self() && move.phase == MovePhase::holding) list_openers(epoch);
     if (state.claimed.contains(epoch)) announce_claim(epoch, move);
   }
 }

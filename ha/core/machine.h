@@ -102,6 +102,9 @@ struct Machine {
   void apply_set_weight(const SetWeight& order);
   void abandon_moves_of(NodeId node);
   void finish_move(const Receipt& receipt);
+  void drop_what_is_held();
+  bool is_cut_off(NodeId node) const;
+  void list_openers(Epoch move);
   void let_in_held(Epoch move, HeldDecision decision);
   void announce_claim(Epoch epoch, const Move& move);
   void say_holding_if_due();

@@ -68,8 +68,9 @@ OpenerList list_openers(std::span<const OpenerRecord> records, const ListRequest
     opener.phase = OpenerPhase::opening;
     if (is_others) list.openers.push_back(opener);
     if (is_own && request.opening.contains(record.flow)) {
-      list.openers.push_back(opener);
-      list.kept.push_back(opener);
+      const bool keeps = request.opening_ones == Opening::keep;
+      if (keeps) list.openers.push_back(opener);
+      (keeps ? list.kept : list.given_up).push_back(opener);
     } else if (is_own && age < request.window) {
       opener.phase = OpenerPhase::answered;
       answered.push_back(opener);

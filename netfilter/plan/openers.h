@@ -42,11 +42,15 @@ struct OpenerRecord {
   bool operator==(const OpenerRecord&) const = default;
 };
 
+// What becomes of those that are still opening: this node goes on with them, or the new owner has them.
+enum class Opening : std::uint8_t { keep, give_up };
+
 // What to list: buckets by VIP; flows that have a request socket; records from before `forgotten` do not count; who
 // takes over holds what came within `window` at most.
 struct ListRequest {
   std::span<const std::bitset<kBuckets>> buckets;
   std::set<FlowHash> opening;
+  Opening opening_ones = Opening::keep;
   Instant now{};
   Instant forgotten{};
   Duration window{};
@@ -56,6 +60,7 @@ struct ListRequest {
 struct OpenerList {
   std::vector<Opener> openers;
   std::vector<Opener> kept;  // of those: this node goes on with them, so their fate becomes `kept`
+  std::vector<Opener> given_up;  // not among them: their fate becomes `elsewhere`
   bool complete = true;      // false: `maximum` was too small
 };
 

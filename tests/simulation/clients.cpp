@@ -37,7 +37,7 @@ void World::send_opener(std::uint64_t opener) {
   for (const SimNode& own : nodes_) {
     if (is_lost()) continue;
     scheduler_.after(client.way / 2 + prng_.between(0, kSpread / 1us) * 1us, [this, id = own.id, opener] {
-      if (node(id).up) receive_opener(node(id), opener);
+      if (node(id).is_reached()) receive_opener(node(id), opener);
     });
   }
   scheduler_.after(1s, [this, opener] { send_opener(opener); });

@@ -90,6 +90,8 @@ struct SimNode {
   Duration member_since{};
   bool is_member = false;
 
+  // Whether frames go from clients to it and back.
+  bool is_reached() const { return up && front != ha::Front::no_carrier; }
   bool has_lease(Duration now) const { return up && clock.local(now) < data_plane.lease; }
 };
 

@@ -89,7 +89,7 @@ void World::send_answer(SimNode& node, std::uint64_t opener) {
   const NotedOpener* accepted = noted(node, opener, local, is_own ? kKept : kJustAccepted);
   const bool may =
       (kept != nullptr && kept->fate == Fate::kept) || (accepted != nullptr && accepted->fate == Fate::accepted);
-  if (may && state != BucketState::foreign && node.has_lease(now()) && !is_lost())
+  if (may && state != BucketState::foreign && node.is_reached() && node.has_lease(now()) && !is_lost())
     scheduler_.after(client.way / 2, [this, id = node.id, opener] { receive_answer(id, opener); });
   scheduler_.after(kAnswerAgain, [this, id = node.id, opener] {
     if (this->node(id).up && is_opening(this->node(id), opener)) send_answer(this->node(id), opener);
@@ -110,7 +110,7 @@ void World::receive_answer(NodeId from, std::uint64_t opener) {
   // On no node's port does it overtake the opener.
   scheduler_.after(client.way / 2 + kSpread, [this, from, opener] {
     for (SimNode& other : nodes_) {
-      if (!other.up) continue;
+      if (!other.is_reached()) continue;
       if (const auto found = other.data_plane.connections.find(opener);
           found != other.data_plane.connections.end() && other.id == from)
         found->second.established = true;
@@ -136,6 +136,10 @@ void World::list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners
     const bool is_recent = local - note.since < plan_.timing.hold + kListSlack;
     const bool is_others = note.fate == Fate::elsewhere && local - note.since < kKept;
     if (!is_others && (!is_own || (!is_recent && !opening))) continue;
+    if (!is_others && opening && list.old_owner == ha::OldOwner::cut_off) {
+      note = {.fate = Fate::elsewhere, .since = local, .vip = note.vip, .bucket = note.bucket};
+      continue;
+    }
     listed.openers.push_back({.id = OpenerId(opener),
                               .vip = VipId(note.vip),
                               .bucket = BucketId(note.bucket),
