@@ -132,6 +132,7 @@ void RingNetwork::show_view(NodeId node, NodeSet joined, std::vector<ha::ViewCha
   view.left = std::move(left);
   view.quorate = is_quorate(own);
   view.expected = static_cast<std::uint32_t>(plan_.nodes.size());
+  view.ring_nodes = static_cast<std::uint32_t>(own.ring->members.size());
   view.quorum = view.expected / 2 + 1;
   view.same_ring = own.shown_ring == own.ring->id;
   own.shown = own.seen.nodes;
