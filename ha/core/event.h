@@ -32,9 +32,10 @@ struct ViewChanged {
   NodeSet joined;          // of those: not with us in the previous view (also: restarted in between)
   std::vector<Left> left;  // with us in the previous view, not now (or restarted: then also in `joined`)
   bool quorate = false;
-  bool same_ring = false;      // as in the previous view: only daemons came or went, no node was in another ring
-  std::uint32_t quorum = 0;    // votes needed
-  std::uint32_t expected = 0;  // votes configured
+  bool same_ring = false;        // as in the previous view: only daemons came or went, no node was in another ring
+  std::uint32_t ring_nodes = 0;  // in the ring, with a relaisd or without
+  std::uint32_t quorum = 0;      // votes needed
+  std::uint32_t expected = 0;    // votes configured
   bool operator==(const ViewChanged&) const = default;
 };
 

@@ -73,6 +73,13 @@ bool is_half_by_arbiter(const State& state) {
          2 * state.cluster.members.size() <= state.settings.weights.size();
 }
 
+// When the lease is over; for a half that has not earned any yet, when the first is overdue; for others without one,
+// never.
+Instant lease_end(const State& state) {
+  if (state.lease_until != Instant{}) return state.lease_until;
+  return is_half_by_arbiter(state) ? state.accepted_at + state.settings.timing.lease : Instant::max();
+}
+
 // The end of the lease that the acknowledged heartbeats give; Instant{}: none.
 Instant earned_lease(const State& state) {
   const std::uint64_t sequence = acknowledged(state);
@@ -222,7 +229,7 @@ void Machine::shorten_lease() {
 }
 
 void Machine::notice_lease_ran_out() {
-  if (!is_member() || state.lease_until == Instant{} || now < state.lease_until || state.lease_ran_out) return;
+  if (!is_member() || now < lease_end(state) || state.lease_ran_out) return;
   if (is_half_by_arbiter(state)) {
     report(Severity::warning, "lease-ran-out", self(),
            "this half stood still, and the arbiter may have let the other go on: asking for the state");

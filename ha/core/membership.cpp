@@ -42,9 +42,10 @@ bool others_could_be_quorate(const State& state, NodeSet continuing) {
 }
 
 // A membership that has lost nobody and whose lease has never ended: whoever got the arbiter's vote meanwhile waits
-// longer than that lease before it claims.
+// longer than that lease. Not a half whose ring forms anew: it may get back a vote whose loss it has not noticed.
 bool is_unbroken(const State& state, NodeSet continuing, Instant now) {
-  return state.settings.split == SplitRule::arbiter && (state.cluster.members - continuing).empty() &&
+  const bool needs_vote = 2 * std::size_t{state.view.ring_nodes} <= state.settings.weights.size();
+  return state.settings.split == SplitRule::arbiter && !needs_vote && (state.cluster.members - continuing).empty() &&
          now < state.lease_until;
 }
 

@@ -242,7 +242,7 @@ class RingLink::Worker {
     } else if (const auto* ring = std::get_if<RingId>(&event)) {
       builder.ring_changed(*ring, events);
     } else if (const auto* word = std::get_if<QuorumWord>(&event)) {
-      builder.quorum_changed(word->ring, word->quorate, events);
+      builder.quorum_changed(*word, events);
     } else {
       feed_message(builder, std::get<RawMessage>(event), events, items);
     }

@@ -185,12 +185,13 @@ class Connection final : public RingConnection {
     if (Connection* self = of_group(handle)) self->add(RingId{.node = ring.nodeid, .sequence = ring.seq});
   }
 
-  static void on_quorum(quorum_handle_t handle, std::uint32_t quorate, quorum_ring_id ring, std::uint32_t,
+  static void on_quorum(quorum_handle_t handle, std::uint32_t quorate, quorum_ring_id ring, std::uint32_t member_count,
                         const std::uint32_t*) {
     Connection* self = of_quorum(handle);
     if (self == nullptr) return;
     self->add(QuorumWord{.ring = {.node = ring.nodeid, .sequence = ring.seq},
-                         .quorate = quorate != 0 ? Quorate::yes : Quorate::no});
+                         .quorate = quorate != 0 ? Quorate::yes : Quorate::no,
+                         .nodes = member_count});
   }
 
   cpg_handle_t group_{};

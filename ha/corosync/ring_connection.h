@@ -19,11 +19,6 @@ struct RawMessage {
   wire::Bytes bytes;
 };
 
-struct QuorumWord {
-  RingId ring;
-  Quorate quorate = Quorate::no;
-};
-
 // What one callback said.
 using RingEvent = std::variant<GroupChange, RingId, RawMessage, QuorumWord>;
 using RingEvents = std::vector<RingEvent>;

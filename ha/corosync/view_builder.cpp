@@ -54,14 +54,17 @@ void ViewBuilder::delivered(ha::Delivered message, Events& out) {
   run(out);
 }
 
-void ViewBuilder::quorum_changed(const RingId& ring, Quorate quorate, Events& out) {
-  if (!words_.empty() && words_.back().ring == ring) {
-    words_.back().quorate = quorate;
+void ViewBuilder::quorum_changed(const QuorumWord& word, Events& out) {
+  if (!words_.empty() && words_.back().ring == word.ring) {
+    words_.back() = word;
   } else {
-    words_.push_back({.ring = ring, .quorate = quorate});
+    words_.push_back(word);
   }
   if (words_.size() > kMaxWords) words_.pop_front();
-  if (!changing_ && ring_ == ring && quorate_ != quorate) show_view(quorate, out);
+  if (!changing_ && ring_ == word.ring && word_.quorate != word.quorate) {
+    word_ = word;
+    show_view(out);
+  }
   run(out);
 }
 
@@ -79,17 +82,17 @@ void ViewBuilder::run(Events& out) {
 bool ViewBuilder::take(GroupChange& change, Events& out) {
   note(change);
   if (change.scope == ChangeScope::with_ring) changing_ = true;
-  if (!changing_) show_view(quorate_, out);
+  if (!changing_) show_view(out);
   return true;
 }
 
 bool ViewBuilder::take(const RingId& ring, Events& out) {
-  if (const Word* word = word_about(ring)) {
-    settle(ring, word->quorate, out);
+  if (const QuorumWord* word = word_about(ring)) {
+    settle(QuorumWord(*word), out);
     return true;
   }
   if (!is_superseded()) return false;
-  settle(ring, Quorate::no, out);
+  settle({.ring = ring}, out);
   return true;
 }
 
@@ -102,8 +105,8 @@ bool ViewBuilder::take(ha::Delivered& message, Events& out) {
   return true;
 }
 
-const ViewBuilder::Word* ViewBuilder::word_about(const RingId& ring) const {
-  const auto word = std::find_if(words_.begin(), words_.end(), [&](const Word& w) { return w.ring == ring; });
+const QuorumWord* ViewBuilder::word_about(const RingId& ring) const {
+  const auto word = std::find_if(words_.begin(), words_.end(), [&](const QuorumWord& w) { return w.ring == ring; });
   return word == words_.end() ? nullptr : &*word;
 }
 
@@ -124,15 +127,15 @@ void ViewBuilder::note(const GroupChange& change) {
   for (const Daemon& daemon : change.joined) joined_.insert(daemon.node);
 }
 
-void ViewBuilder::settle(const RingId& ring, Quorate quorate, Events& out) {
-  ring_ = ring;
+void ViewBuilder::settle(const QuorumWord& word, Events& out) {
+  ring_ = word.ring;
+  word_ = word;
   changing_ = false;
-  while (!words_.empty() && words_.front().ring != ring && word_about(ring) != nullptr) words_.pop_front();
-  show_view(quorate, out);
+  while (!words_.empty() && words_.front().ring != ring_ && word_about(*ring_) != nullptr) words_.pop_front();
+  show_view(out);
 }
 
-void ViewBuilder::show_view(Quorate quorate, Events& out) {
-  quorate_ = quorate;
+void ViewBuilder::show_view(Events& out) {
   const NodeSet members = nodes_of(daemons_);
   if (!ring_ || !members.contains(self_)) return;  // right after connecting: the other half is about to come
   ha::ViewChanged view;
@@ -140,7 +143,8 @@ void ViewBuilder::show_view(Quorate quorate, Events& out) {
   view.members = members;
   view.left = take_left(members);
   view.joined = take_joined(members);
-  view.quorate = quorate == Quorate::yes;
+  view.quorate = word_.quorate == Quorate::yes;
+  view.ring_nodes = word_.nodes;
   view.same_ring = shown_ring_ == ring_;
   view.quorum = votes_.quorum;
   view.expected = votes_.expected;

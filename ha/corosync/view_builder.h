@@ -61,6 +61,14 @@ struct GroupChange {
 
 enum class Quorate : std::uint8_t { no, yes };
 
+// What the quorum service says of a ring.
+struct QuorumWord {
+  RingId ring;
+  Quorate quorate = Quorate::no;
+  std::uint32_t nodes = 0;  // in the ring
+  bool operator==(const QuorumWord&) const = default;
+};
+
 // Equal on all nodes that see the same ring and the same daemons; practically never equal otherwise. (A daemon that
 // ends and comes back in the same ring with the same process id gives the same id again.)
 ha::ViewId view_id_of(const RingId& ring, const std::set<Daemon>& daemons);
@@ -78,7 +86,7 @@ class ViewBuilder {
   void delivered(ha::Delivered message, Events& out);
 
   // From quorum, in its order.
-  void quorum_changed(const RingId& ring, Quorate quorate, Events& out);
+  void quorum_changed(const QuorumWord& word, Events& out);
 
   // What waits for quorum's word. It is short-lived: a caller gives the connection up if it grows without end.
   std::size_t waiting() const { return queue_.size() + held_.size(); }
@@ -87,31 +95,27 @@ class ViewBuilder {
 
  private:
   using Item = std::variant<GroupChange, RingId, ha::Delivered>;
-  struct Word {
-    RingId ring;
-    Quorate quorate = Quorate::no;
-  };
 
   void run(Events& out);
   bool take(GroupChange& change, Events& out);
   bool take(const RingId& ring, Events& out);
   bool take(ha::Delivered& message, Events& out);
-  const Word* word_about(const RingId& ring) const;
+  const QuorumWord* word_about(const RingId& ring) const;
   bool is_superseded() const;
   void note(const GroupChange& change);
-  void settle(const RingId& ring, Quorate quorate, Events& out);
-  void show_view(Quorate quorate, Events& out);
+  void settle(const QuorumWord& word, Events& out);
+  void show_view(Events& out);
   NodeSet take_joined(NodeSet members);
   std::vector<ha::ViewChanged::Left> take_left(NodeSet members);
 
   NodeId self_;
   Votes votes_;
   std::deque<Item> queue_;           // from cpg, not yet taken
-  std::deque<Word> words_;           // from quorum, the newest last; of the rings that cpg may still name
+  std::deque<QuorumWord> words_;     // from quorum, the newest last; of the rings that cpg may still name
   std::vector<ha::Delivered> held_;  // taken, but behind the view that is being put together
   bool changing_ = true;             // the group has changed with the ring, whose id has not been taken yet
   std::optional<RingId> ring_;       // of the last view
-  Quorate quorate_ = Quorate::no;    // in that ring
+  QuorumWord word_;                  // about that ring
 
   // The group as of the last change taken, and what happened to it since the last view shown.
   std::set<Daemon> daemons_;

@@ -111,6 +111,10 @@ bool share_membership(const SimNode& one, const SimNode& other) {
          other.daemon->cluster.members.contains(one.id);
 }
 
+bool are_apart(const SimNode& one, const SimNode& other) {
+  return one.daemon && other.daemon && (one.daemon->cluster.members & other.daemon->cluster.members).empty();
+}
+
 ClusterPrint print_of(const ha::Cluster& cluster) {
   ClusterPrint print{.epoch = cluster.epoch.value(), .members = cluster.members.bits()};
   Mixer nodes;
@@ -176,6 +180,8 @@ void Checks::check_no_resets(std::span<const SimNode> nodes, Duration now) {
     for (const SimNode& other : nodes) {
       if (other.id == holder.id || !other.has_lease(now)) continue;
       if (plan_.split == Split::both && !share_membership(holder, other)) continue;
+      // Of two halves, each a membership of its own, the one that had the arbiter's vote goes on until it knows better.
+      if (plan_.split == Split::arbiter && are_apart(holder, other)) continue;
       // Who is away for an upgrade hears of a new member when it is back; its lease ends by itself.
       const bool cannot_know = other.away_since != Duration{} && holder.member_since > other.away_since;
       if (cannot_know) continue;

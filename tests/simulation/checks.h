@@ -31,6 +31,8 @@ std::string difference(const ClusterPrint& a, const ClusterPrint& b);
 
 // Where both halves of a split go on, there are two memberships until they have met again, and the rules hold in each.
 bool share_membership(const SimNode& one, const SimNode& other);
+// Whether each was in a membership without the other when it last was in any.
+bool are_apart(const SimNode& one, const SimNode& other);
 
 class Checks {
  public:

@@ -61,6 +61,7 @@ void World::begin(const Fault& fault) {
     case FaultKind::cut_one_way:
       forget_protection(everybody());
       return ring_.cut(fault.nodes, plan_.timing.token * 12 / 10);
+    case FaultKind::arbiter_lost: forget_protection(everybody()); return ring_.lose_arbiter(fault.nodes);
     case FaultKind::ring_stumbles: return ring_.stumble(id);
     case FaultKind::slow_node: return ring_.set_node_delay(id, fault.amount * 1us);
     case FaultKind::slow_daemon: own.lag = fault.amount * 1us; return;
@@ -100,6 +101,7 @@ void World::end(const Fault& fault) {
     case FaultKind::corosync_freeze: return ring_.thaw(id);
     case FaultKind::cut:
     case FaultKind::cut_one_way: return ring_.heal(fault.nodes);
+    case FaultKind::arbiter_lost: return ring_.find_arbiter(fault.nodes);
     case FaultKind::ring_stumbles:
     case FaultKind::upgrade: return;
     case FaultKind::slow_node: return ring_.set_node_delay(id, Duration{});
@@ -116,6 +118,7 @@ void World::mend_everything() {
   mended_ = true;
   ring_.set_ring_delay(Duration{});
   ring_.heal(everybody());
+  ring_.find_arbiter(everybody());
   for (SimNode& own : nodes_) {
     own.lag = Duration{};
     own.dies_after.reset();

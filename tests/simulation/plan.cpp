@@ -95,6 +95,7 @@ std::uint32_t draw_amount(Prng& prng, FaultKind kind) {
     case FaultKind::corosync_freeze:
     case FaultKind::cut:
     case FaultKind::cut_one_way:
+    case FaultKind::arbiter_lost:
     case FaultKind::ring_stumbles:
     case FaultKind::stop:
     case FaultKind::drain: return 0;
@@ -109,6 +110,7 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
     case Kind::orderly: fault.kind = pick(prng, kOrderlyKinds); break;
     case Kind::crash: fault.kind = FaultKind::node_crash; break;
     case Kind::upgrades: fault.kind = FaultKind::upgrade; break;
+    case Kind::halves:
     case Kind::single:
     case Kind::chaos: fault.kind = pick(prng, kAllKinds); break;
   }
@@ -120,15 +122,19 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
   return fault;
 }
 
+void sort_faults(Plan& plan) {
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
+  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
+}
+
 void draw_faults(Prng& prng, Plan& plan) {
   std::uint64_t count = 1;
   if (plan.kind == Kind::orderly) count = 1 + prng.below(4);
   if (plan.kind == Kind::chaos) count = 2 + prng.below(7);
   const Duration span = draw_ms(prng, 200, 3000);
   for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_fault(prng, plan, span));
-  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
   plan.faults_end = plan.faults_begin + span;
-  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
+  sort_faults(plan);
 }
 
 // A generator of its own for the finer choice: the rest of the plan does not depend on it.
@@ -158,11 +164,111 @@ void draw_upgrades(Plan& plan) {
     plan.kind = Kind::upgrades;
     for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
   }
-  if (plan.kind != Kind::chaos) plan.faults.clear();
+  if (plan.kind != Kind::chaos && plan.kind != Kind::halves) plan.faults.clear();
   const std::uint64_t count = plan.kind == Kind::single ? 1 : 1 + prng.below(4);
   for (std::uint64_t i = 0; i < count; ++i) plan.faults.push_back(draw_upgrade(prng, plan));
-  std::ranges::stable_sort(plan.faults, {}, &Fault::at);
-  for (const Fault& fault : plan.faults) plan.faults_end = std::max(plan.faults_end, fault.at + fault.lasts);
+  sort_faults(plan);
+}
+
+NodeSet all_nodes(const Plan& plan) {
+  NodeSet all;
+  for (const NodePlan& node : plan.nodes) all.insert(node.id);
+  return all;
+}
+
+NodeSet draw_half(Prng& prng, std::size_t nodes) {
+  NodeSet half;
+  while (2 * half.size() < nodes) half.insert(NodeId(static_cast<std::uint32_t>(1 + prng.below(nodes))));
+  return half;
+}
+
+// One of these, or all of them.
+NodeSet draw_some(Prng& prng, NodeSet nodes) {
+  while (nodes.size() > 1 && prng.chance(300)) nodes.erase(nodes.lowest());
+  return nodes;
+}
+
+// The machine of each of these nodes stands still: its Corosync, its relaisd, or both.
+void draw_pause(Prng& prng, Plan& plan, NodeSet nodes, Fault pause) {
+  const bool has_corosync = prng.chance(800);
+  const bool has_daemon = !has_corosync || prng.chance(300);
+  for (const NodeId node : nodes) {
+    pause.nodes = NodeSet(std::uint64_t{1} << node.value());
+    pause.kind = FaultKind::corosync_freeze;
+    if (has_corosync) plan.faults.push_back(pause);
+    pause.kind = FaultKind::daemon_freeze;
+    if (has_daemon) plan.faults.push_back(pause);
+  }
+}
+
+// One half after the other loses the arbiter, the first one often just when the rings have formed; and nodes pause.
+void draw_flapping(Prng& prng, Plan& plan, NodeSet half, const Fault& cut) {
+  Duration next = cut.at + plan.timing.token * prng.between(190, 330) / 100;
+  const std::uint64_t changes = 1 + prng.below(4);
+  for (std::uint64_t i = 0; i < changes && next < cut.at + cut.lasts; ++i) {
+    const Duration apart = prng.chance(500) ? draw_length(prng, plan.timing) : draw_ms(prng, 500, 3000);
+    plan.faults.push_back(
+        {.at = next, .kind = FaultKind::arbiter_lost, .nodes = draw_some(prng, half), .lasts = apart});
+    if (prng.chance(300)) {
+      plan.faults.push_back(
+          {.at = next + draw_ms(prng, 0, 1000), .kind = FaultKind::ring_stumbles, .nodes = half, .lasts = 0ms});
+    }
+    const Fault pause{.at = next + draw_ms(prng, 0, 1000), .nodes = {}, .lasts = draw_length(prng, plan.timing)};
+    if (prng.chance(250)) draw_pause(prng, plan, draw_some(prng, half), pause);
+    next += apart * prng.between(20, 150) / 100;
+    half = all_nodes(plan) - half;
+  }
+}
+
+// A half that has the vote, because the other has lost the arbiter for a moment, pauses: mostly so long that the other
+// gets the vote and goes on.
+void draw_standstill(Prng& prng, Plan& plan, NodeSet half, Fault& cut) {
+  const ha::Timing& timing = plan.timing;
+  plan.faults.push_back({.at = cut.at,
+                         .kind = FaultKind::arbiter_lost,
+                         .nodes = all_nodes(plan) - half,
+                         .lasts = timing.detection + 600ms});
+  const Fault pause{.at = cut.at + timing.detection + draw_ms(prng, 600, 2000),
+                    .nodes = {},
+                    .lasts = prng.chance(800) ? timing.lease + timing.arbiter_lag + draw_ms(prng, 700, 2500)
+                                              : draw_length(prng, timing)};
+  draw_pause(prng, plan, half, pause);
+  cut.lasts = std::max(cut.lasts, pause.at + pause.lasts + draw_ms(prng, 0, 1000) - cut.at);
+}
+
+// The heartbeat links between two halves are cut, and the arbiter's vote changes hands.
+void draw_parting(Prng& prng, Plan& plan, Duration at) {
+  const NodeSet half = draw_half(prng, plan.nodes.size());
+  const ha::Timing& timing = plan.timing;
+  Fault cut{.at = at,
+            .kind = prng.chance(500) ? FaultKind::cut_one_way : FaultKind::cut,
+            .nodes = half,
+            .lasts = timing.detection + timing.lease + timing.arbiter_lag + draw_ms(prng, 0, 5000)};
+  const NodeSet first = prng.chance(500) ? half : all_nodes(plan) - half;
+  if (prng.chance(500)) {
+    draw_standstill(prng, plan, first, cut);
+  } else {
+    draw_flapping(prng, plan, first, cut);
+  }
+  plan.faults.push_back(cut);
+}
+
+// From numbers of their own, as with upgrades.
+void draw_halves(Plan& plan) {
+  Prng prng(plan.seed + 0x68616c766573);
+  if (plan.split != Split::arbiter) return;
+  plan.timing.arbiter_lag = draw_ms(prng, 500, 1500);
+  if (plan.kind != Kind::single && plan.kind != Kind::chaos) return;
+  if (!prng.chance(900)) return;
+  if (plan.kind == Kind::single) {
+    plan.kind = Kind::halves;
+    plan.faults.clear();
+  }
+  const std::uint64_t partings = 1 + prng.below(3);
+  for (std::uint64_t i = 0; i < partings; ++i) {
+    draw_parting(prng, plan, plan.faults_begin + draw_ms(prng, 0, i == 0 ? 1000 : 8000));
+  }
+  sort_faults(plan);
 }
 
 std::size_t draw_size(Prng& prng, Kind kind) {
@@ -180,7 +286,6 @@ Plan draw_plan(std::uint64_t seed) {
   plan.timing = draw_timing(prng, plan.kind);
   const std::size_t size = draw_size(prng, plan.kind);
   plan.split = draw_split(seed, size, prng);
-  if (plan.split == Split::arbiter) plan.timing.arbiter_lag = plan.timing.token * 2;
   plan.vips = prng.chance(250) ? 2 : 1;
   for (std::uint32_t id = 1; id <= size; ++id) plan.nodes.push_back(draw_node(prng, id, plan.vips));
   for (std::uint16_t& weight : plan.nodes[prng.below(size)].weights) weight = 1;
@@ -196,6 +301,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.loss_permille = prng.chance(300) ? static_cast<std::uint32_t>(prng.between(5, 100)) : 0;
   plan.longest_connection = prng.chance(300) ? draw_ms(prng, 2000, 6000) : draw_ms(prng, 50, 1500);
   draw_faults(prng, plan);
+  draw_halves(plan);
   draw_upgrades(plan);
   return plan;
 }
@@ -205,6 +311,7 @@ std::string_view to_string(Kind kind) {
     case Kind::orderly: return "orderly";
     case Kind::crash: return "crash";
     case Kind::upgrades: return "upgrades";
+    case Kind::halves: return "halves";
     case Kind::single: return "single";
     case Kind::chaos: return "chaos";
   }
@@ -221,6 +328,7 @@ std::string_view to_string(FaultKind kind) {
     case FaultKind::corosync_freeze: return "corosync freezes";
     case FaultKind::cut: return "cut off";
     case FaultKind::cut_one_way: return "cut off, learns it late";
+    case FaultKind::arbiter_lost: return "the arbiter is lost";
     case FaultKind::ring_stumbles: return "ring forms again";
     case FaultKind::slow_node: return "slow node";
     case FaultKind::slow_daemon: return "slow relaisd";
@@ -256,9 +364,10 @@ std::string to_text(const Plan& plan) {
                            std::string(to_string(plan.split)).c_str());
   text += print("  clients: %u connections/s, %lld ms there and back, %u of 1000 openers and answers lost",
                 plan.opens_per_second, ms(plan.longest_way), plan.loss_permille);
-  text += print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld ms",
-                ms(plan.timing.token), ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace),
-                ms(plan.timing.leftover_minimum), ms(plan.timing.drain_limit));
+  text +=
+      print("  token %lld, heartbeat %lld, lease %lld, grace %lld, leftover %lld, drain limit %lld, arbiter %lld ms",
+            ms(plan.timing.token), ms(plan.timing.heartbeat), ms(plan.timing.lease), ms(plan.timing.grace),
+            ms(plan.timing.leftover_minimum), ms(plan.timing.drain_limit), ms(plan.timing.arbiter_lag));
   for (const NodePlan& node : plan.nodes) {
     std::string weights;
     for (const std::uint16_t weight : node.weights) weights += " " + std::to_string(weight);

@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   crash,     // one node dies, nothing else: its buckets are answered again within detection + 150 ms
   upgrades,  // daemons are replaced, one after the other or at once: no bucket moves or is unanswered at all
   single,    // one fault of any kind
+  halves,    // the halves lose each other, and the arbiter's vote changes hands
   chaos,     // several, overlapping
 };
 
@@ -32,6 +33,7 @@ enum class FaultKind : std::uint8_t {
   corosync_freeze,      // SIGSTOP of Corosync: the node sees nothing, the others drop it
   cut,                  // the nodes are apart from the others, and learn it when the others do
   cut_one_way,          // the same, but they learn it up to 1.2 x token later
+  arbiter_lost,         // the nodes and the arbiter are apart, or corosync-qdevice stands still there
   ring_stumbles,        // the ring forms again with the same members
   slow_node,            // everything reaches the node `amount` us later
   slow_daemon,          // relaisd gets the processor `amount` us late
@@ -47,7 +49,7 @@ enum class FaultKind : std::uint8_t {
 enum class Split : std::uint8_t {
   majority,  // neither is quorate
   lowest,    // the half with node 1 is
-  arbiter,   // one of them, whichever asked first; the other once that is gone
+  arbiter,   // one of them, whichever asked first; the other once the arbiter hears less of that
   both,      // both, of two nodes that have met
 };
 

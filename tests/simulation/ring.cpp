@@ -17,7 +17,11 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
 }  // namespace
 
 RingNetwork::RingNetwork(Scheduler& scheduler, Prng& prng, const Plan& plan, Sink sink)
-    : scheduler_(scheduler), prng_(prng), plan_(plan), sink_(std::move(sink)) {}
+    : scheduler_(scheduler),
+      prng_(prng),
+      arbiter_prng_(plan.seed ^ 0x61726269746572ULL),
+      plan_(plan),
+      sink_(std::move(sink)) {}
 
 Duration RingNetwork::draw_us(std::int64_t low, std::int64_t high) { return prng_.between(low, high) * 1us; }
 
@@ -28,7 +32,7 @@ bool RingNetwork::is_quorate(const Stack& stack) const {
   switch (plan_.split) {
     case Split::majority: return false;
     case Split::lowest: return ring.members.contains(NodeId(1));
-    case Split::arbiter: return ring.has_arbiter;
+    case Split::arbiter: return stack.vote != Vote::none;
     case Split::both: return stack.has_met_all;
   }
   return false;
@@ -132,10 +136,12 @@ void RingNetwork::show_view(NodeId node, NodeSet joined, std::vector<ha::ViewCha
   view.left = std::move(left);
   view.quorate = is_quorate(own);
   view.expected = static_cast<std::uint32_t>(plan_.nodes.size());
+  view.ring_nodes = static_cast<std::uint32_t>(own.ring->members.size());
   view.quorum = view.expected / 2 + 1;
   view.same_ring = own.shown_ring == own.ring->id;
   own.shown = own.seen.nodes;
   own.shown_ring = own.ring->id;
+  own.shown_quorate = view.quorate;
   give(node, std::move(view), skew);
 }
 
@@ -162,6 +168,8 @@ void RingNetwork::enter_ring(NodeId node, const RingPointer& ring, const Group& 
                              NodeSet restarted) {
   Stack& own = stack(node);
   own.ring = ring;
+  own.vote = chosen_ == ring && own.hears_arbiter ? Vote::given : Vote::none;
+  ++own.vote_number;
   own.has_met_all = own.has_met_all || ring->members.size() == plan_.nodes.size();
   own.seen = daemons;
   own.position = mix(0, ring->id);

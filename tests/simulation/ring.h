@@ -6,8 +6,8 @@
 //    that was cut off has a prefix of that, and maybe messages of its own that nobody else ever gets;
 //  - what is sent meanwhile is delivered in the next ring;
 //  - a daemon that joins or ends within a ring is an ordered entry of the same stream;
-//  - an arbiter gives its vote to the half that asks first, and to the other once that one is gone: a half that stood
-//    still and goes on hears of its loss a moment later.
+//  - an arbiter gives its vote to the half that asks first, and to the other once it hears less of that one: whoever
+//    had the vote and lives may learn that late (ring_arbiter.cpp).
 #pragma once
 
 #include "base/ids.h"
@@ -60,6 +60,9 @@ class RingNetwork {
     return std::ranges::any_of(formed_at_, [&](Duration at) { return begin <= at && at <= end; });
   }
 
+  // In a half that has the arbiter's vote no more, or never had it, whatever its Corosync believes.
+  bool has_lost_vote(NodeId node) const;
+
   // relaisd on it. `process` is new for each start.
   void connect(NodeId node, std::uint32_t process);
   void disconnect(NodeId node);
@@ -69,6 +72,8 @@ class RingNetwork {
   void cut(NodeSet nodes, Duration learns_later);
   void heal(NodeSet nodes);
   void stumble(NodeId node);
+  void lose_arbiter(NodeSet nodes);  // the connection to it, or corosync-qdevice stands still
+  void find_arbiter(NodeSet nodes);
   void set_node_delay(NodeId node, Duration delay);
   void set_ring_delay(Duration delay) { ring_delay_ = delay; }
 
@@ -90,12 +95,17 @@ class RingNetwork {
     NodeSet members;
     std::vector<Entry> log;
     bool running = true;
-    bool has_arbiter = false;  // its vote
     Duration halted_at{};
     std::array<std::size_t, kSlots> next{};  // per node: the first entry that it has not received
     std::array<Duration, kSlots> last_arrival{};
   };
   using RingPointer = std::shared_ptr<Ring>;
+  // What a node's Corosync counts for the arbiter.
+  enum class Vote : std::uint8_t {
+    none,
+    given,
+    outdated,  // the arbiter has given it to others since
+  };
   struct Stack {
     bool up = false;
     bool frozen = false;
@@ -103,6 +113,9 @@ class RingNetwork {
     std::uint32_t component = 0;
     Duration learns_later{};
     Duration delay{};
+    bool hears_arbiter = true;
+    Vote vote = Vote::none;         // for `ring`
+    std::uint64_t vote_number = 0;  // of that value: an end that was planned for an older one does not count
     RingPointer ring;
     Group seen;                // the daemons, at this node's place in the stream
     std::deque<Entry> outbox;  // sent, but not in a ring's order yet
@@ -115,6 +128,7 @@ class RingNetwork {
     std::uint32_t process = 0;
     NodeSet shown;  // members of the last view that it was given
     std::uint64_t shown_ring = 0;
+    bool shown_quorate = false;
     Duration last_ready{};
   };
   struct Formation {
@@ -126,11 +140,13 @@ class RingNetwork {
   const Stack& stack(NodeId node) const { return stacks_[node.value()]; }
   Duration draw_us(std::int64_t low, std::int64_t high);
 
+  void forget_corosync(NodeId node);
   void topology_changed();
   std::vector<NodeSet> groups() const;
   void halt_broken_rings(const std::vector<NodeSet>& groups);
   void halt(Ring& ring);
   bool resume_if_short(NodeSet group);
+  bool may_resume(const Ring& ring);
   void plan_formation(NodeSet group);
   Duration draw_formation_time(NodeSet group);
   void form(NodeSet group);
@@ -148,14 +164,24 @@ class RingNetwork {
   void give(NodeId node, ha::Event event, Duration skew);
   bool is_quorate(const Stack& stack) const;
   bool is_half(const Ring& ring) const { return 2 * ring.members.size() == plan_.nodes.size(); }
-  bool lives(const Ring& ring) const;
+
+  // ring_arbiter.cpp
+  Duration draw_arbiter_us(std::int64_t low, std::int64_t high);
+  std::size_t heard_by_arbiter(const Ring& ring) const;
+  bool prefers(std::size_t heard) const;
   void ask_arbiter(const RingPointer& ring);
-  void give_vote_to(const RingPointer& ring);
+  void choose(const RingPointer& ring);
   void move_vote_if_free();
-  void show_quorum(const RingPointer& ring);
+  void give_vote(NodeId node, const RingPointer& ring);
+  void end_vote_within(NodeId node, Duration limit);
+  void end_vote(NodeId node);
+  void catch_up_with_arbiter(NodeId node);
+  void show_quorum_soon(NodeId node);
+  void show_quorum(NodeId node);
 
   Scheduler& scheduler_;
   Prng& prng_;
+  Prng arbiter_prng_;  // of its own, so that runs without an arbiter do not depend on it
   const Plan& plan_;
   Sink sink_;
   std::array<Stack, kSlots> stacks_;

@@ -18,26 +18,25 @@ bool RingNetwork::is_ready(NodeId node) const {
   return own.up && !own.frozen && own.ring != nullptr;
 }
 
-void RingNetwork::start(NodeId node) {
+// What the network does to the node stays.
+void RingNetwork::forget_corosync(NodeId node) {
   Stack& own = stack(node);
-  const Duration delay = own.delay;
-  const std::uint32_t component = own.component;
-  own = Stack{};
-  own.up = true;
-  own.settling = true;
-  own.delay = delay;
-  own.component = component;
+  own = Stack{.component = own.component,
+              .delay = own.delay,
+              .hears_arbiter = own.hears_arbiter,
+              .vote_number = own.vote_number + 1};
+}
+
+void RingNetwork::start(NodeId node) {
+  forget_corosync(node);
+  stack(node).up = true;
+  stack(node).settling = true;
   topology_changed();
 }
 
 void RingNetwork::crash(NodeId node) {
-  Stack& own = stack(node);
-  if (!own.up) return;
-  const Duration delay = own.delay;
-  const std::uint32_t component = own.component;
-  own = Stack{};
-  own.delay = delay;
-  own.component = component;
+  if (!stack(node).up) return;
+  forget_corosync(node);
   topology_changed();
 }
 
@@ -57,6 +56,8 @@ void RingNetwork::thaw(NodeId node) {
                        });
   own.settling = dropped && prng_.chance(700);
   topology_changed();
+  catch_up_with_arbiter(node);
+  show_quorum_soon(node);
 }
 
 void RingNetwork::cut(NodeSet nodes, Duration learns_later) {
@@ -107,52 +108,6 @@ void RingNetwork::topology_changed() {
   move_vote_if_free();
 }
 
-// Whether somebody in it still runs Corosync in it: to the arbiter, connected.
-bool RingNetwork::lives(const Ring& ring) const {
-  return std::ranges::any_of(ring.members, [&](NodeId node) {
-    const Stack& own = stack(node);
-    return own.up && !own.frozen && own.ring.get() == &ring;
-  });
-}
-
-void RingNetwork::ask_arbiter(const RingPointer& ring) {
-  if (plan_.split != Split::arbiter || 2 * ring->members.size() < plan_.nodes.size() || chosen_ == ring) return;
-  if (is_half(*ring) && chosen_ && lives(*chosen_)) return;
-  give_vote_to(ring);
-}
-
-// Who had it learns that later, at most within the lag, and only if it still runs.
-void RingNetwork::give_vote_to(const RingPointer& ring) {
-  const RingPointer before = std::exchange(chosen_, ring);
-  ring->has_arbiter = true;
-  if (!before) return;
-  scheduler_.after(plan_.timing.arbiter_lag * prng_.between(0, 100) / 100, [this, before] {
-    before->has_arbiter = false;
-    show_quorum(before);
-  });
-}
-
-// The half that the arbiter refused asks again when the other is gone.
-void RingNetwork::move_vote_if_free() {
-  if (plan_.split != Split::arbiter || (chosen_ && lives(*chosen_))) return;
-  scheduler_.after(draw_us(1000, 500000), [this] {
-    for (const NodePlan& node : plan_.nodes) {
-      const RingPointer ring = stack(node.id).ring;
-      if (!ring || !ring->running || !is_half(*ring) || (chosen_ && lives(*chosen_))) continue;
-      give_vote_to(ring);
-      show_quorum(ring);
-    }
-  });
-}
-
-void RingNetwork::show_quorum(const RingPointer& ring) {
-  for (const NodeId node : ring->members) {
-    const Stack& own = stack(node);
-    if (own.ring == ring && own.up && !own.frozen && own.connected && own.in_group)
-      show_view(node, {}, {}, draw_us(0, 7000));
-  }
-}
-
 std::vector<NodeSet> RingNetwork::groups() const {
   std::map<std::uint32_t, NodeSet> by_component;
   std::vector<NodeSet> result;
@@ -189,11 +144,15 @@ void RingNetwork::halt(Ring& ring) {
   ring.halted_at = scheduler_.now();
 }
 
-// A fault shorter than the token is not noticed: the token is sent again.
+// A fault shorter than the token is not noticed: the token is sent again. A half of one node has nobody to miss it.
+bool RingNetwork::may_resume(const Ring& ring) {
+  if (scheduler_.now() - ring.halted_at <= plan_.timing.token * 9 / 10) return true;
+  return plan_.split == Split::arbiter && ring.members.size() == 1 && arbiter_prng_.chance(700);
+}
+
 bool RingNetwork::resume_if_short(NodeSet group) {
   const RingPointer ring = stack(group.lowest()).ring;
-  if (!ring || ring->running || ring->members != group) return false;
-  if (scheduler_.now() - ring->halted_at > plan_.timing.token * 9 / 10) return false;
+  if (!ring || ring->running || ring->members != group || !may_resume(*ring)) return false;
   if (!std::ranges::all_of(group, [&](NodeId node) { return stack(node).ring == ring; })) return false;
   ring->running = true;
   for (const NodeId node : group) {
@@ -202,6 +161,7 @@ bool RingNetwork::resume_if_short(NodeSet group) {
       scheduler_.after(draw_us(50, 3000), [this, node] { order_one(node); });
     }
   }
+  for (const NodeId node : group) show_quorum_soon(node);
   return true;
 }
 

@@ -327,7 +327,10 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                    if (outside.any()) checks_.fail("a tickle for buckets that are not served: nobody would be reset");
                  },
                  [&](const ha::SaveCluster&) { node.saved = node.daemon->cluster; },
-                 [&](const ha::Report&) {},
+                 [&](const ha::Report& report) {
+                   // The others have never known its connections.
+                   if (report.kind == "yielded") node.is_owed = false;
+                 },
                  [&](const ha::Receipt&) {},
                  [&](const ha::StartSuccessor&) { replace_daemon(node); },
                  [&](const ha::StopNow&) {
@@ -342,7 +345,7 @@ void World::note_membership(SimNode& node) {
   const bool is_member = node.daemon && node.daemon->role == ha::Role::member;
   if (is_member && !node.is_member) {
     node.member_since = now();
-    node.is_owed = true;
+    node.is_owed = !ring_.has_lost_vote(node.id);  // to the half that has it, this one does not exist
   }
   if (!is_member && node.is_member && !node.frozen) node.owed_until = now() + plan_.timing.grace * 999 / 1000;
   node.is_member = is_member;

@@ -123,6 +123,7 @@ void Bench::show(NodeSet members, Ring ring, LeaveReason reason, Quorum quorum) 
     }
     for (const NodeId gone : node.shown - members) event.left.push_back({.node = gone, .reason = reason});
     event.same_ring = ring == Ring::same && node.last_view != 0;
+    event.ring_nodes = static_cast<std::uint32_t>(members.size());
     event.expected = setup_.nodes + (setup_.split == SplitRule::arbiter ? 1 : 0);
     event.quorum = event.expected / 2 + 1;
     node.shown = members;

@@ -62,6 +62,27 @@ TEST(HalfByArbiter, that_stood_still_starts_over_whatever_comes_back_to_it) {
   EXPECT_FALSE(bench.is_member(1));
 }
 
+TEST(HalfByArbiter, that_has_stood_still_since_its_founding_starts_over) {
+  Bench bench = two_nodes(SplitRule::arbiter);
+  bench.freeze(2);
+  part(bench);
+  bench.halt_after(2);  // its hello and its founding
+  for (Duration waited{}; waited < 1s && !bench.is_member(1); waited += 5ms) bench.run(5ms);
+  ASSERT_TRUE(bench.is_member(1));
+  ASSERT_FALSE(bench.has_lease(1));
+  bench.told();
+  bench.run(bench.timing().lease);
+  EXPECT_THAT(bench.told(), Contains("n1 report lease-ran-out n1"));
+  EXPECT_FALSE(bench.is_member(1));
+}
+
+TEST(HalfByArbiter, whose_ring_forms_anew_starts_over_because_the_other_may_have_had_the_vote_meanwhile) {
+  Bench bench = alone_by_arbiter();
+  bench.quorate_view(set_of({1}));
+  EXPECT_THAT(bench.told(), Contains("n1 report lineage-lost n1"));
+  EXPECT_FALSE(bench.has_lease(1));
+}
+
 TEST(HalfByArbiter, goes_on_without_a_pause_when_the_other_comes_back) {
   Bench bench = alone_by_arbiter();
   bench.start(2);

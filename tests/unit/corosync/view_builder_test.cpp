@@ -38,8 +38,8 @@ class Ring {
     builder_.ring_changed(id, out_);
     return *this;
   }
-  Ring& quorum(const RingId& id, Quorate quorate) {
-    builder_.quorum_changed(id, quorate, out_);
+  Ring& quorum(const RingId& id, Quorate quorate, std::uint32_t nodes = 3) {
+    builder_.quorum_changed({.ring = id, .quorate = quorate, .nodes = nodes}, out_);
     return *this;
   }
   Ring& message(std::uint32_t from, std::uint64_t number) {
@@ -237,6 +237,16 @@ TEST(ViewBuilder, a_view_says_whether_the_ring_is_the_one_of_the_view_before) {
   EXPECT_TRUE(ring.last_view().same_ring);
   ring.nodes_down({k1}, {k2}).ring(kRingB).quorum(kRingB, Quorate::yes);
   EXPECT_FALSE(ring.last_view().same_ring);
+}
+
+TEST(ViewBuilder, a_view_says_how_many_nodes_the_ring_has_with_a_daemon_or_without) {
+  Ring ring;
+  ring.joined({k1, k2}, k1).ring(kRingA).quorum(kRingA, Quorate::yes, 3);
+  EXPECT_EQ(ring.last_view().ring_nodes, 3U);
+  ring.daemon_down({k1}, k2);
+  EXPECT_EQ(ring.last_view().ring_nodes, 3U);
+  ring.nodes_down({k1}, {}).ring(kRingB).quorum(kRingB, Quorate::no, 1);
+  EXPECT_EQ(ring.last_view().ring_nodes, 1U);
 }
 
 TEST(ViewBuilder, a_daemon_that_ended_after_the_ring_had_dropped_its_node_was_dropped_by_the_ring) {
