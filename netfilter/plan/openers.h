@@ -59,9 +59,9 @@ struct ListRequest {
 
 struct OpenerList {
   std::vector<Opener> openers;
-  std::vector<Opener> kept;  // of those: this node goes on with them, so their fate becomes `kept`
+  std::vector<Opener> kept;      // of those: this node goes on with them, so their fate becomes `kept`
   std::vector<Opener> given_up;  // not among them: their fate becomes `elsewhere`
-  bool complete = true;      // false: `maximum` was too small
+  bool complete = true;          // false: `maximum` was too small
 };
 
 // The openers that the new owner must not answer, those that are still opening first.

@@ -59,7 +59,7 @@ TEST(Configuration, the_shipped_example_is_right) {
 
 TEST(Configuration, the_example_of_the_man_page_is_right) {
   const std::string page = read_file(std::string(RELAIS_SOURCE_DIR) + "/docs/man/relais.toml.5");
-  const std::size_t start = page.find('\n', page.find(".Bd -literal")) + 1;
+  const std::size_t start = page.find('\n', page.find(".Bd -literal", page.find(".Sh EXAMPLES"))) + 1;
   const Cluster cluster = parsed(page.substr(start, page.find(".Ed", start) - start));
   EXPECT_EQ(weights_of(cluster).at(NodeId(1)), std::vector<std::uint16_t>{2});
 }
