@@ -37,6 +37,14 @@ struct IdleBreak {
   bool operator==(const IdleBreak&) const = default;
 };
 
+// A long-lived connection that broke.
+struct LongBreak {
+  double at_ms = 0;  // after the run's begin
+  std::string node;
+  double unheard_ms = 0;  // since its last echo
+  bool operator==(const LongBreak&) const = default;
+};
+
 struct IdleReport {
   std::uint64_t opened = 0;
   std::map<std::string, std::uint64_t> opened_by_node;
@@ -67,7 +75,7 @@ struct PhaseReport {
   double outage_to_ms = -1;
   std::uint64_t long_opened = 0;  // first opens
   std::uint64_t long_reopened = 0;
-  std::uint64_t long_broken = 0;
+  std::vector<LongBreak> long_breaks;  // in order of time
   double long_slowest_notice_ms = 0;  // longest time from the last echo to the knowledge that it is broken
   std::uint64_t duplicates = 0;
   std::map<std::string, std::uint64_t> answers;  // by node

@@ -25,6 +25,14 @@ json idle_json(const IdleReport& idle) {
           {"slowest_after_ms", idle.slowest_after_ms}};
 }
 
+json long_breaks_json(const PhaseReport& phase) {
+  json breaks = json::array();
+  for (const auto& broken : phase.long_breaks) {
+    breaks.push_back({{"at_ms", broken.at_ms}, {"node", broken.node}, {"unheard_ms", broken.unheard_ms}});
+  }
+  return breaks;
+}
+
 json phase_json(const PhaseReport& phase) {
   json shared = json::array();
   for (const auto& address : phase.shared_addresses) {
@@ -57,9 +65,10 @@ json phase_json(const PhaseReport& phase) {
           {"long",
            {{"opened", phase.long_opened},
             {"reopened", phase.long_reopened},
-            {"broken", phase.long_broken},
+            {"broken", phase.long_breaks.size()},
             {"broken_by_node", phase.long_broken_by_node},
             {"opened_by_node", phase.long_opened_by_node},
+            {"breaks", long_breaks_json(phase)},
             {"slowest_notice_ms", phase.long_slowest_notice_ms}}},
           {"idle", idle_json(phase.idle)},
           {"answers", phase.answers},
@@ -86,7 +95,7 @@ std::string row(const PhaseReport& phase) {
                 static_cast<unsigned long long>(phase.ok), static_cast<unsigned long long>(phase.failed),
                 static_cast<unsigned long long>(phase.refused), static_cast<unsigned long long>(phase.reset),
                 static_cast<unsigned long long>(phase.delayed), phase.slowest_connect_ms, phase.outage_ms,
-                static_cast<unsigned long long>(phase.long_broken),
+                static_cast<unsigned long long>(phase.long_breaks.size()),
                 static_cast<unsigned long long>(phase.long_opened) + phase.long_reopened);
   std::string line = text.data();
   for (const auto& [node, answers] : phase.answers) line += " " + node + ":" + std::to_string(answers);

@@ -74,8 +74,9 @@ TEST(Report, long_lived_connections_count_in_the_phase_in_which_they_broke) {
   record.long_broken = {{.when = kBegin + 2s, .node = 1, .unheard = 700ms}};
   const auto report = make_report(record);
   EXPECT_EQ(report.phases[0].long_opened, 1U);
-  EXPECT_EQ(report.phases[0].long_broken, 0U);
+  EXPECT_TRUE(report.phases[0].long_breaks.empty());
   EXPECT_EQ(report.phases[1].long_broken_by_node.at("n1"), 1U);
+  EXPECT_EQ(report.phases[1].long_breaks, (std::vector{LongBreak{.at_ms = 2000, .node = "n1", .unheard_ms = 700}}));
   EXPECT_EQ(report.phases[1].long_reopened, 1U);
   EXPECT_DOUBLE_EQ(report.phases[1].long_slowest_notice_ms, 700);
 }

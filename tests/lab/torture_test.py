@@ -90,8 +90,12 @@ class Plans(unittest.TestCase):
 
 
 def phase(name, start_ms, end_ms, **other):
-    return {"name": name, "start_ms": start_ms, "end_ms": end_ms, "troubles": [], "long": {"broken_by_node": {}},
+    return {"name": name, "start_ms": start_ms, "end_ms": end_ms, "troubles": [], "long": {"breaks": []},
             **other}
+
+
+def long_break(node, heard_ms, unheard_ms=500):
+    return {"node": node, "at_ms": heard_ms + unheard_ms, "unheard_ms": unheard_ms}
 
 
 def receipt(**other):
@@ -196,7 +200,7 @@ class Judgement(unittest.TestCase):
                 seen["run"]["faults"][0]["kind"] = kind
                 seen["exactly_one"]["late"].append(opener(10_100, 300))
                 self.with_trouble()(seen)
-                seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+                seen["probe"]["phases"][1]["long"]["breaks"] = [long_break("n2", 9_100)]
                 seen["probe"]["timeline"][91]["delayed"] = 1
             self.assertEqual(len(self.failures(change)), 4, kind)
 
@@ -204,7 +208,7 @@ class Judgement(unittest.TestCase):
         def change(seen):
             seen["run"]["faults"][0]["kind"] = "kill-relaisd"
             seen["exactly_one"]["late"].append(opener(10_100, 300))
-            seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+            seen["probe"]["phases"][1]["long"]["breaks"] = [long_break("n2", 9_100)]
         self.assertEqual(self.failures(change), ["long-lived connections broken that no lost node had"])
 
     def test_a_node_that_hears_nothing_may_stop_the_cluster_for_five_and_a_half_tokens(self):
@@ -220,10 +224,10 @@ class Judgement(unittest.TestCase):
         def change(seen):
             seen["run"]["faults"][0]["kind"] = "cut-front"
             seen["exactly_one"]["late"].append(opener(10_100, 1_020))
-            seen["probe"]["phases"][1]["long"]["broken_by_node"] = {"n2": 1}
+            seen["probe"]["phases"][1]["long"]["breaks"] = [long_break("n2", 9_100)]
         self.assertEqual(self.failures(change), ["long-lived connections broken that no lost node had"])
         self.assert_refused(lambda seen: (change(seen), seen["exactly_one"]["late"].append(opener(10_100, 3_020)),
-                                          seen["probe"]["phases"][1]["long"].update(broken_by_node={})),
+                                          seen["probe"]["phases"][1]["long"].update(breaks=[])),
                             "last answer after the notice time and a retry, front lost")
 
     def test_connections_of_the_dead_node_are_excused(self):
@@ -241,12 +245,15 @@ class Judgement(unittest.TestCase):
                             "connections lost that no lost node had")
 
     def test_long_lived_connections_of_the_dead_node_may_break_and_of_others_may_not(self):
-        def broken(number, node):
-            return lambda seen: seen["probe"]["phases"][number]["long"].update(broken_by_node={node: 2})
+        def broken(node, heard_ms, unheard_ms=500):
+            return lambda seen: seen["probe"]["phases"][1]["long"].update(
+                breaks=[long_break(node, heard_ms, unheard_ms)])
         refused = "long-lived connections broken that no lost node had"
-        self.assert_accepted(broken(1, "n2"))
-        self.assert_refused(broken(1, "n1"), refused)
-        self.assert_refused(broken(0, "n2"), refused)
+        self.assert_accepted(broken("n2", 9_100))
+        self.assert_accepted(broken("n2", 9_100, unheard_ms=9_000))
+        self.assert_refused(broken("n1", 9_100), refused)
+        self.assert_refused(broken("n2", 7_000), refused)
+        self.assert_refused(broken("n2", 19_000), refused)
 
     def with_idle(self, *breaks, **changed):
         """The idle clients' connections end like this; or something else of what the probe says of them is changed."""
