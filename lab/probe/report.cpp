@@ -99,9 +99,8 @@ void add_long_lived(PhaseReport& phase, const Record& record, const Window& wind
   }
   for (const auto& broken : record.long_broken) {
     if (!window.holds(broken.when)) continue;
-    phase.long_breaks.push_back({.at_ms = ms(broken.when - record.begin),
-                                 .node = record.nodes[broken.node],
-                                 .unheard_ms = ms(broken.unheard)});
+    phase.long_breaks.push_back(
+        {.at_ms = ms(broken.when - record.begin), .node = record.nodes[broken.node], .unheard_ms = ms(broken.unheard)});
     ++phase.long_broken_by_node[record.nodes[broken.node]];
     phase.long_slowest_notice_ms = std::max(phase.long_slowest_notice_ms, ms(broken.unheard));
   }

@@ -76,7 +76,7 @@ struct PhaseReport {
   std::uint64_t long_opened = 0;  // first opens
   std::uint64_t long_reopened = 0;
   std::vector<LongBreak> long_breaks;  // in order of time
-  double long_slowest_notice_ms = 0;  // longest time from the last echo to the knowledge that it is broken
+  double long_slowest_notice_ms = 0;   // longest time from the last echo to the knowledge that it is broken
   std::uint64_t duplicates = 0;
   std::map<std::string, std::uint64_t> answers;  // by node
   std::map<std::string, std::uint64_t> long_broken_by_node;
