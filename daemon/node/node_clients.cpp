@@ -101,18 +101,36 @@ void Node::destroy(const ha::DestroyFlows& flows) {
 }
 
 void Node::tickle(const ha::Tickle& tickle) {
+  if (tickle.of == driver_.state().settings.self) return tickle_own(tickle);
+  send_tickles(tickle, client_book_.clients_of(tickle.of, tickle.vip, tickle.buckets, key_));
+}
+
+void Node::tickle_own(const ha::Tickle& tickle) {
+  worker_->run([inspector = inspector_, vips = vip_addresses_] { return inspector->list(vips); },
+               [this, tickle](const Result<std::vector<netfilter::Flow>>& flows) {
+                 if (flows.has_error()) return log(ha::Severity::error, "count-failed", flows.error().to_string());
+                 std::vector<ha::Client> clients = clients_among(*flows, vip_addresses_);
+                 std::erase_if(clients, [&](const ha::Client& client) { return client.vip != tickle.vip; });
+                 send_tickles(tickle, clients);
+               });
+}
+
+void Node::send_tickles(const ha::Tickle& tickle, const std::vector<ha::Client>& clients) {
+  const IpAddress& address = vip_addresses_[tickle.vip.value()];
   std::vector<netfilter::TickleTarget> targets;
-  for (const ha::Client& client : client_book_.clients_of(tickle.of, tickle.vip, tickle.buckets, key_)) {
-    const IpAddress& vip = vip_addresses_[tickle.vip.value()];
-    if (client.address.family() != vip.family()) continue;
-    targets.push_back({.vip = vip, .vip_port = client.vip_port, .client = client.address, .client_port = client.port});
+  for (const ha::Client& client : clients) {
+    if (client.address.family() != address.family()) continue;
+    targets.push_back(
+        {.vip = address, .vip_port = client.vip_port, .client = client.address, .client_port = client.port});
   }
+  const bool is_own = tickle.of == driver_.state().settings.self;
   const std::string vip = config_.vips[tickle.vip.value()].name;
-  tickler_->tickle(std::move(targets), [this, of = tickle.of, vip](std::size_t sent) {
+  tickler_->tickle(std::move(targets), [this, is_own, of = tickle.of, vip](std::size_t sent) {
     clients_tickled_ += sent;
+    const std::string told = std::to_string(sent) + " clients of " + name_of(config_, of) + " at " + vip;
     log(ha::Severity::info, "tickled",
-        "told " + std::to_string(sent) + " clients of " + name_of(config_, of) + " at " + vip +
-            " that their connections are over");
+        is_own ? "asked " + told + " whether they still have their connections"
+               : "told " + told + " that their connections are over");
   });
 }
 

@@ -77,7 +77,8 @@ struct DestroyFlows {
 };
 
 // Tell the clients of these buckets that their connections with `of` are over: they are this node's now, in state
-// `serve`, so what a client answers to the tickle is reset.
+// `serve`, so what a client answers to the tickle is reset. Of this node itself: ask the clients of its connections
+// whether they still have them.
 struct Tickle {
   NodeId of;
   VipId vip;

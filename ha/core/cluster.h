@@ -118,7 +118,7 @@ struct NodeRecord {
   // Other than 0: it may have a lease of up to this length, earned by an announcement, not by heartbeats. Who becomes a
   // member meanwhile waits as long before it takes anything over from it.
   std::uint32_t long_lease_ms = 0;
-  // It was removed, and its connections with it: their clients are told. What it has of them when it is back is over.
+  // It was removed, and its connections with it: their clients are told. When it is back it asks who has them still.
   bool given_up = false;
   bool operator==(const NodeRecord&) const = default;
 };

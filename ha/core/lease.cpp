@@ -9,6 +9,7 @@
 #include "ha/core/machine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relais::ha {
 
@@ -205,6 +206,7 @@ void Machine::renew_lease() {
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
   if (begins) state.let_in_due = true;
+  if (begins && std::exchange(state.was_given_up, false)) tickle_own();
   if (state.let_in_due && has_ample_lease(state, now)) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;

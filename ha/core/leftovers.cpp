@@ -18,14 +18,11 @@ struct Review {
   BucketSet overdue;
 };
 
-// Past the drain limit; or the connections are over for their clients, and as long as they are kept here the owner of
-// the bucket may not say so: of a node that was given up and has not got the bucket back at once, and of one that its
-// clients have not been able to reach for longer than a grace.
+// Past the drain limit; or the clients of this node have not been able to reach it for longer than a grace: the
+// connections are over for them, and as long as they are kept here the owner of the bucket may not say so.
 bool is_overdue(const State& state, Instant since, Instant now) {
   const Timing& timing = state.settings.timing;
   if (timing.drain_limit > Duration::zero() && now - since > timing.drain_limit) return true;
-  const bool was_given_up = state.given_up_at != Instant{} && since <= state.given_up_at;
-  if (was_given_up && now - state.given_up_at > timing.leftover_minimum) return true;
   return state.front_lost_since != Instant{} && now - state.front_lost_since > timing.grace;
 }
 

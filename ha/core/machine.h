@@ -148,6 +148,7 @@ struct Machine {
   void orphan(NodeId node, VipId vip, std::size_t bucket);
   void orphan_connections_of(NodeId node);  // all that it owns or has left over
   void tickle_orphans();
+  void tickle_own();
 
   // share.cpp
   void publish_states();  // ApplyStates for every VIP whose table changed

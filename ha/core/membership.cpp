@@ -201,7 +201,7 @@ void Machine::become_joining() {
   state.move_started.clear();
   state.orphans.clear();
   state.front_lost_since = Instant{};
-  state.given_up_at = Instant{};
+  state.was_given_up = false;
   state.log.reset();
   state.flows_known = false;
   state.next_hello_at = now;
@@ -300,7 +300,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
   record.presence = Presence::here;
-  if (node == self() && record.given_up) state.given_up_at = now;
+  if (node == self()) state.was_given_up = record.given_up;
   record.given_up = false;
   record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
   state.long_lease_until.erase(node);

@@ -151,7 +151,7 @@ struct State {
   Front front = Front::well;
   Instant front_well_since{};
   std::optional<Front> front_said;  // in this view
-  Instant given_up_at{};            // what was left over then is over for its clients; Instant{}: nothing is
+  bool was_given_up = false;        // clients of what this node still has may have been told that it is over
   Instant front_lost_since{};       // Instant{}: not lost
 
   // Connections that have died with a node, or with its front, by node and VIP: their clients are tickled by whoever

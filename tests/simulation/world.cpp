@@ -326,6 +326,7 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  [&](const ha::DecideHeld& decide) { decide_held(node, decide); },
                  [&](const ha::DestroyFlows& flows) { destroy_flows(node, flows); },
                  [&](const ha::Tickle& tickle) {
+                   if (tickle.of == node.id) return;
                    const BucketMask outside = tickle.buckets & ~plane.serving[tickle.vip.value()];
                    if (outside.any()) checks_.fail("a tickle for buckets that are not served: nobody would be reset");
                  },

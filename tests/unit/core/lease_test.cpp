@@ -193,39 +193,26 @@ TEST(Grace, is_ended_by_a_node_that_became_a_member_since) {
   EXPECT_EQ(bench.count(1, BucketState::adopt), 0U);
 }
 
-// Node 3, cut off and back, has connections in all the buckets that it had, of which it does not get all back.
-Bench back_with_connections(LeaveReason reason) {
+// Node 3 is cut off and back.
+bool asks_its_clients(LeaveReason reason) {
   Bench bench = formed();
-  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
-    if (bench.bucket(3, bucket) == BucketState::serve) bench.set_flows(3, bucket, 1);
-  }
-  bench.count_flows(3);
   bench.inquorate_view(set_of({3}));
   bench.view(set_of({1, 2}), Bench::Ring::fresh, reason);
   bench.run(1s);
-  bench.count_flows(3);
+  bench.take_actions(3);
   bench.view(set_of({1, 2, 3}));
   bench.run(2s);
-  EXPECT_GT(bench.count(3, BucketState::leftover), 0U);
-  bench.told();
-  bench.run(5s);
-  bench.count_flows(3);
-  return bench;
+  return std::ranges::any_of(bench.actions(3), [](const Action& action) {
+    const auto* tickle = std::get_if<Tickle>(&action);
+    return tickle != nullptr && tickle->of == NodeId(3);
+  });
 }
 
-bool resets_some(Bench& bench) {
-  return std::ranges::any_of(bench.told(), [](const std::string& what) { return what.starts_with("n3 reset"); });
+TEST(GivenUp, a_dead_node_that_is_back_asks_its_clients_whether_they_have_their_connections) {
+  EXPECT_TRUE(asks_its_clients(LeaveReason::node_down));
 }
 
-TEST(GivenUp, what_a_dead_node_has_left_over_when_it_is_back_is_reset_for_its_clients_were_told) {
-  Bench bench = back_with_connections(LeaveReason::node_down);
-  EXPECT_TRUE(resets_some(bench));
-}
-
-TEST(GivenUp, what_a_dead_daemons_node_has_left_over_is_kept) {
-  Bench bench = back_with_connections(LeaveReason::daemon_down);
-  EXPECT_FALSE(resets_some(bench));
-}
+TEST(GivenUp, a_dead_daemons_node_need_not_ask) { EXPECT_FALSE(asks_its_clients(LeaveReason::daemon_down)); }
 
 TEST(DeclaredDead, a_frozen_daemon_loses_its_buckets_within_the_ring) {
   Bench bench = formed();
