@@ -189,6 +189,14 @@ class Judgement(unittest.TestCase):
         self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(10_100, 1_010)),
                             "last answer after the takeover's time, node lost")
 
+    def test_who_waits_for_one_fault_may_meet_another_and_waits_for_both(self):
+        def change(seen, begin_ms):
+            seen["run"]["faults"].append({"kind": "cut-front", "node": "n1", "text": "", "begin_ms": begin_ms,
+                                          "done_ms": begin_ms + 5, "end_ms": 12_000, "over_ms": 15_000})
+            seen["exactly_one"]["late"].append(opener(10_100, 1_040))
+        self.assert_accepted(lambda seen: change(seen, 10_500))
+        self.assert_refused(lambda seen: change(seen, 11_000), "last answer after the takeover's time, node lost")
+
     def test_a_late_answer_without_a_fault_is_refused(self):
         for at_ms in (9_900, 10_800):
             self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(at_ms, 300)),
