@@ -263,6 +263,16 @@ class Judgement(unittest.TestCase):
         self.assert_refused(broken("n2", 7_000), refused)
         self.assert_refused(broken("n2", 19_000), refused)
 
+    def test_an_heir_that_is_seen_late_is_the_heir_all_the_same(self):
+        """n1, which may tell nobody: n3 had the bucket before n2, and serves others."""
+        def change(seen):
+            self.with_idle(idle_break("203.0.113.13", 10_640))(seen)
+            seen["run"]["maps"].insert(1, {"at_ms": 9_000, "vip": "mail4", "owners": owners(1, 3, 3, 2)})
+            seen["run"]["maps"].insert(2, {"at_ms": 9_500, "vip": "mail4", "owners": owners(1, 2, 3, 2)})
+            seen["run"]["maps"][3]["at_ms"] = 11_500
+            seen["run"]["states"] += [{"at_ms": 10_700, "node": "n1", "vip": "mail4", "states": [["adopt", 256]]}]
+        self.assert_accepted(change)
+
     def with_idle(self, *breaks, **changed):
         """The idle clients' connections end like this; or something else of what the probe says of them is changed."""
         def change(seen):
