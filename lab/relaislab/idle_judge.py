@@ -48,11 +48,20 @@ class History:
         self.maps = sorted(run["maps"], key=lambda change: change["at_ms"])
         self.states = sorted(run["states"], key=lambda change: change["at_ms"])
 
-    def owner(self, vip, bucket, at_ms, but=""):
-        """The name of the last owner until then who is not `but`, or "" if none was seen."""
-        names = (f"n{change['owners'][bucket]}" for change in reversed(self.maps)
-                 if change["vip"] == vip and change["at_ms"] <= at_ms and change["owners"][bucket])
-        return next((name for name in names if name != but), "")
+    def owners(self, vip, bucket):
+        """Every owner that was seen, in order: (from ms, name)."""
+        return [(change["at_ms"], f"n{change['owners'][bucket]}") for change in self.maps
+                if change["vip"] == vip and change["owners"][bucket]]
+
+    def owner(self, vip, bucket, at_ms):
+        """The name of the last owner until then, or "" if none was seen."""
+        return next((name for seen_ms, name in reversed(self.owners(vip, bucket)) if seen_ms <= at_ms), "")
+
+    def heir(self, vip, bucket, claimed_ms, dead):
+        """Who owns it after a claim; it may be seen later than it was made. "": nobody was seen."""
+        then = self.owner(vip, bucket, claimed_ms + SEEN_MS)
+        later = (name for seen_ms, name in self.owners(vip, bucket) if seen_ms > claimed_ms + SEEN_MS)
+        return then if then != dead else next((name for name in later if name != dead), "")
 
     def served_ms(self, node, vip, bucket, from_ms):
         """When a node that had claimed a bucket served it: from_ms, unless it was seen in `adopt` then; None: not any
@@ -102,7 +111,7 @@ class Stretch:
             findings.ended.append(f"{client['source']} on {node} at {at_ms / 1000:.2f} s")
         elif deaths:
             claimed_ms = max(one.claimed_ms for one in deaths if one.lost_ms <= deaths[0].claimed_ms)
-            heir = self.history.owner(vip, bucket, claimed_ms + SEEN_MS, but=node)
+            heir = self.history.heir(vip, bucket, claimed_ms, node)
             claimed_ms = next((one.claimed_ms for one in deaths if one.heir == heir), claimed_ms)
             served_ms = self.history.served_ms(heir, vip, bucket, claimed_ms)
             words = f"{client['source']} on {node}, taken over by {heir or 'nobody'} at {claimed_ms / 1000:.2f} s"

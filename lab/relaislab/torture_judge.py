@@ -121,13 +121,24 @@ def broken(probe, excuses, shift_ms):
     return found
 
 
+def fitting_excuses(excuses, at_ms):
+    """The faults that allow an opener of that time to wait: the one that it met, and those that began while it was
+    allowed to wait for that one."""
+    fitting = [excuse for excuse in excuses if excuse.begin_ms <= at_ms <= excuse.end_ms]
+    waits_ms = -1.0
+    while fitting and waits_ms < max(excuse.answered_ms for excuse in fitting):
+        waits_ms = max(excuse.answered_ms for excuse in fitting)
+        fitting = [excuse for excuse in excuses if excuse.begin_ms <= waits_ms and excuse.end_ms >= at_ms]
+    return fitting
+
+
 def checker_rows(verdict, excuses, run):
     """What was seen on the wire."""
     late_ms, unexcused = {"node": 0.0, "front": 0.0}, []
     for item in verdict["late"]:
         at_ms = item["wall_ms"] - run["begin_wall_ms"]
         answered_ms = at_ms + min(answer["after_ms"] for answer in item["answers"])
-        fitting = [excuse for excuse in excuses if excuse.begin_ms <= at_ms <= excuse.end_ms]
+        fitting = fitting_excuses(excuses, at_ms)
         if not fitting:
             unexcused.append(f"{item['client']} at {at_ms / 1000:.2f} s")
             continue

@@ -189,6 +189,14 @@ class Judgement(unittest.TestCase):
         self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(10_100, 1_010)),
                             "last answer after the takeover's time, node lost")
 
+    def test_who_waits_for_one_fault_may_meet_another_and_waits_for_both(self):
+        def change(seen, begin_ms):
+            seen["run"]["faults"].append({"kind": "cut-front", "node": "n1", "text": "", "begin_ms": begin_ms,
+                                          "done_ms": begin_ms + 5, "end_ms": 12_000, "over_ms": 15_000})
+            seen["exactly_one"]["late"].append(opener(10_100, 1_040))
+        self.assert_accepted(lambda seen: change(seen, 10_500))
+        self.assert_refused(lambda seen: change(seen, 11_000), "last answer after the takeover's time, node lost")
+
     def test_a_late_answer_without_a_fault_is_refused(self):
         for at_ms in (9_900, 10_800):
             self.assert_refused(lambda seen: seen["exactly_one"]["late"].append(opener(at_ms, 300)),
@@ -254,6 +262,16 @@ class Judgement(unittest.TestCase):
         self.assert_refused(broken("n1", 9_100), refused)
         self.assert_refused(broken("n2", 7_000), refused)
         self.assert_refused(broken("n2", 19_000), refused)
+
+    def test_an_heir_that_is_seen_late_is_the_heir_all_the_same(self):
+        """n1, which may tell nobody: n3 had the bucket before n2, and serves others."""
+        def change(seen):
+            self.with_idle(idle_break("203.0.113.13", 10_640))(seen)
+            seen["run"]["maps"].insert(1, {"at_ms": 9_000, "vip": "mail4", "owners": owners(1, 3, 3, 2)})
+            seen["run"]["maps"].insert(2, {"at_ms": 9_500, "vip": "mail4", "owners": owners(1, 2, 3, 2)})
+            seen["run"]["maps"][3]["at_ms"] = 11_500
+            seen["run"]["states"] += [{"at_ms": 10_700, "node": "n1", "vip": "mail4", "states": [["adopt", 256]]}]
+        self.assert_accepted(change)
 
     def with_idle(self, *breaks, **changed):
         """The idle clients' connections end like this; or something else of what the probe says of them is changed."""
