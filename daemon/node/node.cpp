@@ -330,9 +330,12 @@ void Node::watch_hold_rule() {
           return netfilter::add_queue_rule(*rule);
         },
         [this](const Result<netfilter::RuleChange>& change) {
-          if (change.has_error()) return without_hold(change.error());
-          if (*change == netfilter::RuleChange::added)
+          // It may be there all the same; without it what is held would be refused an answer, not let through.
+          if (change.has_error()) {
+            log(ha::Severity::warning, "hold-rule-unsure", change.error().to_string() + "; asking again");
+          } else if (*change == netfilter::RuleChange::added) {
             log(ha::Severity::warning, "hold-rule-put-back", "the SYN hold's firewall rule was gone: put back");
+          }
           watch_hold_rule();
         });
   });

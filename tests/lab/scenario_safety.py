@@ -166,7 +166,7 @@ class OneLink(Scenario):
         time.sleep(1)
         faults.cut(self.cluster.state, "n2", ("heart0",))
         time.sleep(4)
-        self.assertEqual(len(self.cluster.shares("n1")), 3)
+        self.assertGreater(min(self.cluster.shares("n1").values()), 80)
         faults.heal(self.cluster.state, "n2")
         time.sleep(2)
         report = run.finish()

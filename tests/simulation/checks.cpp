@@ -25,7 +25,7 @@ class Mixer {
 
 void add_record(Mixer& mixer, const ha::NodeRecord& record) {
   mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U) + (record.front_lost ? 4U : 0U) +
-            (record.given_up ? 8U : 0U));
+            (record.given_up ? 8U : 0U) + (record.retiring ? 16U : 0U));
   mixer.add(static_cast<std::uint64_t>(record.front));
   mixer.add((static_cast<std::uint64_t>(record.presence) << 32) + record.long_lease_ms);
   for (const std::uint16_t weight : record.weights) mixer.add(weight);
