@@ -3,6 +3,7 @@
 
 #include "base/invariant.h"
 #include "ha/corosync/files.h"
+#include "ha/corosync/kept_program.h"
 #include "ha/corosync/run_record.h"
 #include "ha/corosync/spawn.h"
 
@@ -25,10 +26,8 @@ namespace {
 namespace asio = boost::asio;
 using ErrorCode = boost::system::error_code;
 
-constexpr std::string_view kName = "corosync-qdevic";  // as /proc shows it: 15 characters
 constexpr std::string_view kQuestion = "status\n";
 constexpr std::size_t kMaxAnswer = 16384;
-constexpr mode_t kSecret = 0600;
 constexpr std::string_view kHowToCertify =
     "make them with corosync-qdevice-net-certutil: relais.toml(5), ARBITER CERTIFICATES";
 
@@ -68,11 +67,12 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
   void attempt() {
     if (!corosync_runs_()) return wait_for_corosync();
     if (const auto ready = check_certificates(); !ready) return fail(ready.error());
-    auto found = find_running();
+    auto found = find_running(program());
     if (!found) return fail(found.error());
     if (!*found) return launch();
-    if (adopted_) return watch(std::move(**found));
-    process_ = std::move(**found);
+    RunningProgram& running = **found;
+    if (running.fingerprint == wanted_fingerprint()) return watch(std::move(running.process));
+    process_ = std::move(running.process);
     end_process();
   }
 
@@ -122,7 +122,12 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
     after(settings_.first_retry, [](Runner& self) { self.attempt(); });
   }
 
-  std::filesystem::path record_file() const { return settings_.run_directory / "arbiter.started"; }
+  KeptProgram program() const {
+    return {.name = "corosync-qdevice",
+            .record_file = settings_.run_directory / "arbiter.started",
+            .pid_file = settings_.own_directory / "corosync-qdevice.pid",
+            .own_words = "net_heartbeat_interval_min="};
+  }
 
   std::vector<std::string> arguments() const {
     return {settings_.program.string(), "-f", "-S", advanced_options(settings_)};
@@ -140,36 +145,6 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
         .way_out = std::string(kHowToCertify) + "; on a network that nobody else reaches: arbiter_tls = \"off\""};
   }
 
-  // The one that runs, if it is ours; adopted_ tells whether it has the settings that are wanted.
-  Result<std::optional<Process>> find_running() {
-    adopted_ = false;
-    const auto text = read_small_file(record_file());
-    const auto record = text ? parse_run_record(*text) : std::nullopt;
-    if (record) {
-      auto process = open_process(record->process);
-      const auto facts = facts_of(record->process);
-      if (process && facts && facts->name == kName && facts->start_ticks == record->start_ticks) {
-        adopted_ = record->fingerprint == wanted_fingerprint();
-        return std::optional(std::move(*process));
-      }
-    }
-    return find_unrecorded();
-  }
-
-  Result<std::optional<Process>> find_unrecorded() const {
-    const auto text = read_small_file(settings_.own_directory / "corosync-qdevice.pid");
-    const auto id = text ? static_cast<pid_t>(std::strtol(text->c_str(), nullptr, 10)) : 0;
-    const auto facts = id > 0 ? facts_of(id) : std::nullopt;
-    if (!facts || facts->name != kName) return std::optional<Process>();
-    if (command_line_of(id).find("net_heartbeat_interval_min=") != std::string::npos) {
-      auto process = open_process(id);
-      if (process) return std::optional(std::move(*process));
-    }
-    return Error{.what = "a corosync-qdevice that relaisd did not start runs as process " + std::to_string(id),
-                 .way_out = "systemctl disable --now corosync-qdevice (relaisd starts its own), or end it with: kill " +
-                            std::to_string(id)};
-  }
-
   void launch() {
     std::error_code ignored;
     std::filesystem::create_directories(settings_.own_directory, ignored);
@@ -183,16 +158,8 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
     }
     log_start_ = log->start;
     watch(std::move(*process));
-    if (const auto recorded = record_start(); !recorded) note_error(recorded.error().to_string());
-  }
-
-  Result<> record_start() const {
-    const auto facts = facts_of(process_.id);
-    if (!facts && has_ended(process_)) return {};  // its end tells why
-    if (!facts) return Error{.what = "/proc does not show corosync-qdevice", .way_out = "see the arbiter's log"};
-    const RunRecord record{
-        .process = process_.id, .start_ticks = facts->start_ticks, .fingerprint = wanted_fingerprint()};
-    return write_file_atomically(record_file(), bytes_of(format_run_record(record)), kSecret);
+    if (const auto recorded = record_start(program(), process_, wanted_fingerprint()); !recorded)
+      note_error(recorded.error().to_string());
   }
 
   void watch(Process process) {
@@ -324,7 +291,6 @@ class ArbiterClient::Runner : public std::enable_shared_from_this<Runner> {
   bool closed_ = false;
 
   Process process_;
-  bool adopted_ = false;
   ArbiterState state_ = ArbiterState::apart;
   std::string answer_;
   std::string last_error_;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "ha/corosync/files.h"
+#include "ha/corosync/kept_program.h"
 #include "ha/corosync/run_record.h"
 #include "ha/corosync/spawn.h"
 
@@ -27,7 +28,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr mode_t kSecret = 0600;
-constexpr std::string_view kName = "corosync";
 
 // A file in memory that takes a program's output.
 UniqueFd open_memory_file() { return UniqueFd(::memfd_create("relais-output", MFD_CLOEXEC)); }
@@ -115,53 +115,27 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   }
 
   std::filesystem::path configuration_file() const { return settings_.directory / "corosync.conf"; }
-  std::filesystem::path record_file() const { return settings_.run_directory / "corosync.started"; }
+  KeptProgram program() const {
+    return {.name = "corosync",
+            .record_file = settings_.run_directory / "corosync.started",
+            .pid_file = settings_.lock_file,
+            .own_words = "-c " + configuration_file().string()};
+  }
 
   void attempt() {
-    auto found = find_running();
+    auto found = find_running(program());
     if (found.has_error()) return fail(found.error());
-    std::optional<Process>& running = *found;
+    std::optional<RunningProgram>& running = *found;
+    adopted_ = running && running->fingerprint == wanted_fingerprint();
     if (!running) return check();
     if (adopted_) {
-      watch_corosync(std::move(*running));
+      watch_corosync(std::move(running->process));
       report(ha::Severity::info, "corosync-adopted", "corosync runs as process " + std::to_string(process_.id));
     } else {
-      process_ = std::move(*running);
+      process_ = std::move(running->process);
       report(ha::Severity::info, "corosync-replaced", "corosync runs with other settings and is started again");
       end_process(ProcessPhase::replacing);
     }
-  }
-
-  // The Corosync that runs, if it is ours; adopted_ tells whether it has the settings that are wanted. One that
-  // somebody else runs is an error: it may serve another cluster.
-  Result<std::optional<Process>> find_running() {
-    adopted_ = false;
-    const auto text = read_small_file(record_file());
-    const auto record = text ? parse_run_record(*text) : std::nullopt;
-    if (record) {
-      auto process = open_process(record->process);
-      const auto facts = facts_of(record->process);
-      if (process && facts && facts->name == kName && facts->start_ticks == record->start_ticks) {
-        adopted_ = record->fingerprint == wanted_fingerprint();
-        return std::optional(std::move(*process));
-      }
-    }
-    return find_unrecorded();
-  }
-
-  Result<std::optional<Process>> find_unrecorded() {
-    const auto text = read_small_file(settings_.lock_file);
-    const auto id = text ? static_cast<pid_t>(std::strtol(text->c_str(), nullptr, 10)) : 0;
-    if (id <= 0) return std::optional<Process>();
-    auto process = open_process(id);
-    const auto facts = facts_of(id);
-    if (!process || !facts || facts->name != kName) return std::optional<Process>();
-    if (command_line_of(id).find("-c " + configuration_file().string()) != std::string::npos) {
-      return std::optional(std::move(*process));
-    }
-    return Error{.what = "a corosync that relaisd did not start runs as process " + std::to_string(id),
-                 .way_out = "systemctl disable --now corosync (relaisd starts its own), or end it with: kill " +
-                            std::to_string(id)};
   }
 
   std::uint64_t wanted_fingerprint() const { return fingerprint_of(settings_.configuration, settings_.authkey); }
@@ -209,19 +183,10 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
     adopted_ = false;
     ++starts_;
     watch_corosync(std::move(*process));
-    if (const auto recorded = record_start(); !recorded) {
+    if (const auto recorded = record_start(program(), process_, wanted_fingerprint()); !recorded) {
       note_error(recorded.error().to_string());  // it runs; the next relaisd will start it again instead of adopting it
     }
     report(ha::Severity::info, "corosync-started", "corosync runs as process " + std::to_string(process_.id));
-  }
-
-  Result<> record_start() const {
-    const auto facts = facts_of(process_.id);
-    if (!facts && has_ended(process_)) return {};  // its end tells why
-    if (!facts) return Error{.what = "/proc does not show corosync", .way_out = "mount /proc of this pid namespace"};
-    const RunRecord record{
-        .process = process_.id, .start_ticks = facts->start_ticks, .fingerprint = wanted_fingerprint()};
-    return write_file_atomically(record_file(), bytes_of(format_run_record(record)), kSecret);
   }
 
   void watch_corosync(Process process) {
@@ -268,7 +233,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
     phase_ = ProcessPhase::idle;
     process_ = {};
     std::error_code ignored;
-    std::filesystem::remove(record_file(), ignored);
+    std::filesystem::remove(program().record_file, ignored);
     report(ha::Severity::info, "corosync-stopped", "corosync was stopped");
     if (on_stopped_) std::exchange(on_stopped_, nullptr)();
   }
