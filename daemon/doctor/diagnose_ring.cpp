@@ -4,9 +4,9 @@
 namespace relais::doctor {
 namespace {
 
-// knet looks at its timers every 200 ms and derives shorter ones from the token by default: below these values a short
-// token makes links flap every nine seconds, by themselves.
-constexpr std::uint32_t kShortestPingInterval_ms = 300;
+// knet looks at its timers every 200 ms and derives shorter ones from the token by default: below this timeout a short
+// token makes links flap every nine seconds, by themselves. More pings than looks there cannot be.
+constexpr std::uint32_t kShortestPingInterval_ms = 200;
 constexpr std::uint32_t kShortestPingTimeout_ms = 600;
 constexpr std::uint32_t kTrustedToken_ms = 1000;  // from here on knet's defaults (token / 4, token / 2) are long enough
 
@@ -31,7 +31,7 @@ void diagnose_link(const RingFacts& ring, const RingFacts::Link& link, Findings&
                       "link " + std::to_string(link.number) + ": knet_ping_interval is " + text(link.ping_interval_ms) +
                           ", knet_ping_timeout is " + text(link.ping_timeout_ms),
                       "knet takes a healthy link for dead, and the cluster falls apart every few seconds",
-                      "set knet_ping_interval: 300 and knet_ping_timeout: 600 for the link in " + ring.path +
+                      "set knet_ping_interval: 200 and knet_ping_timeout: 600 for the link in " + ring.path +
                           " (relaisd writes it so), then corosync-cfgtool -R"});
 }
 

@@ -24,6 +24,7 @@ from relaislab.load import Load  # noqa: E402
 from relaislab.shell import LabError  # noqa: E402
 
 SETTLE_S = 30
+MOST_CONNECTIONS = 20  # in a message
 # Always the same, so that the same addresses fall into the same buckets in every run; choose_key.py says why this one.
 KEY = hashlib.sha256(b"relais lab key 2").hexdigest()
 
@@ -170,7 +171,14 @@ class Cluster:
         return settled.why_lab_unsettled(self.state)
 
     def wait_settled(self, timeout_s=SETTLE_S):
-        return wait_until(lambda: self.unsettled() is None, timeout_s, lambda: self.unsettled() or "just now")
+        return wait_until(lambda: self.unsettled() is None, timeout_s, self.why_still_unsettled)
+
+    def why_still_unsettled(self):
+        """For a message: the reason with the connections that the nodes have."""
+        reason = self.unsettled() or "just now"
+        connections = [f"{node}: {line}" for node in self.running()
+                       for line in self.execute(node, ["ss", "-Hnteo", "sport", "=", f":{topology.SERVICE_PORT}"]).splitlines()]
+        return "\n".join([reason, *connections[:MOST_CONNECTIONS]])
 
     def detection_ms(self):
         return torture_plan.DETECTION_MS[self.plan.timing]

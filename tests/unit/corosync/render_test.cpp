@@ -47,13 +47,13 @@ totem {
   keyfile: /etc/corosync/authkey
   interface {
     linknumber: 0
-    knet_ping_interval: 300
+    knet_ping_interval: 200
     knet_ping_timeout: 600
     knet_pong_count: 2
   }
   interface {
     linknumber: 1
-    knet_ping_interval: 300
+    knet_ping_interval: 200
     knet_ping_timeout: 600
     knet_pong_count: 2
   }

@@ -235,7 +235,7 @@ class ThreeNodes(Cluster):
     def test_the_timers_that_were_asked_for_are_the_ones_it_runs_with(self):
         time.sleep(2.5)
         status = self.nodes[1].status()
-        self.assertEqual((status["token_ms"], status["ping_interval_ms"]), (TOKEN_MS, 300))
+        self.assertEqual((status["token_ms"], status["ping_interval_ms"]), (TOKEN_MS, 200))
 
     def test_all_nodes_see_the_same_messages_in_the_same_order(self):
         time.sleep(1)

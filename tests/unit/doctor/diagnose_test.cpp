@@ -186,7 +186,7 @@ TEST(Doctor, finds_what_is_wrong_with_corosync_and_its_timers) {
       {"no shm", [](Facts& f, auto&) { f.corosync.shared_memory_bytes = 0; }, Severity::error,
        "/dev/shm has only 0 MiB", "mount"},
       {"short interval", [](Facts& f, auto&) { f.ring->links[1].ping_interval_ms = 100; }, Severity::error,
-       "link 1: knet_ping_interval is 100", "knet_ping_interval: 300"},
+       "link 1: knet_ping_interval is 100", "knet_ping_interval: 200"},
       {"short timeout", [](Facts& f, auto&) { f.ring->links[0].ping_timeout_ms = 300; }, Severity::error,
        "knet_ping_timeout is 300", "knet_ping_timeout: 600"},
       {"default timers", [](Facts& f, auto&) { f.ring->links[0] = {}; }, Severity::error, "knet_ping_timeout is unset",
