@@ -38,10 +38,8 @@ std::uint64_t overflowed(std::uint16_t queue) {
 std::set<netfilter::FlowHash> opening_flows(const std::vector<netfilter::Flow>& flows, const OpenerRequest& request) {
   std::set<netfilter::FlowHash> opening;
   for (const netfilter::Flow& flow : flows) {
-    const bool is_request =
-        flow.state == netfilter::TcpState::syn_received || flow.state == netfilter::TcpState::new_syn_received;
     const auto vip = std::ranges::find(request.vips, flow.vip);
-    if (!is_request || vip == request.vips.end()) continue;
+    if (!netfilter::is_half_open(flow) || vip == request.vips.end()) continue;
     opening.insert(
         netfilter::flow_hash(request.key, {.client = flow.client,
                                            .vip = VipId(static_cast<std::uint8_t>(vip - request.vips.begin())),
@@ -115,11 +113,9 @@ Result<ha::OpenersListed> collect_openers(netfilter::FlowInspector& inspector, c
   const Result<std::vector<netfilter::OpenerRecord>> records = table.list();
   if (records.has_error()) return records.error();
   const Instant now = boot_now();
-  const auto opening_ones =
-      request.list.old_owner == ha::OldOwner::goes_on ? netfilter::Opening::keep : netfilter::Opening::give_up;
   netfilter::OpenerList list = netfilter::list_openers(*records, {.buckets = request.list.buckets,
                                                                   .opening = opening_flows(*flows, request),
-                                                                  .opening_ones = opening_ones,
+                                                                  .cut_off_until = request.list.cut_off_until,
                                                                   .now = now,
                                                                   .forgotten = request.forgotten,
                                                                   .window = request.hold + kSlack,

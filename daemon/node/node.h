@@ -72,6 +72,7 @@ class Node final : private Effects, private control::Backend {
   void decide(const ha::DecideHeld& held) override;
   void destroy(const ha::DestroyFlows& flows) override;
   void tickle(const ha::Tickle& tickle) override;
+  void log_half_open(std::uint32_t ended);
   void tickle_own(const ha::Tickle& tickle);
   void send_tickles(const ha::Tickle& tickle, const std::vector<ha::Client>& clients);
   void save(const ha::Cluster& cluster) override;

@@ -88,16 +88,25 @@ void Node::on_flow_count(FlowCount count) {
 
 void Node::destroy(const ha::DestroyFlows& flows) {
   worker_->run(
-      [inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets, key = key_] {
-        return inspector->destroy(vip, buckets, key);
+      [inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets, key = key_,
+       which = flows.kind == ha::FlowKind::all ? netfilter::Which::all : netfilter::Which::half_open] {
+        return inspector->destroy(vip, buckets, key, which);
       },
-      [this](const Result<std::uint32_t>& destroyed) {
+      [this, kind = flows.kind](const Result<std::uint32_t>& destroyed) {
         if (destroyed.has_error()) return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
+        if (kind == ha::FlowKind::half_open) return log_half_open(*destroyed);
         const bool is_cut_off = driver_.state().front_lost_since != Instant{};
         log(ha::Severity::info, is_cut_off ? "front-limit" : "drain-limit",
             std::to_string(*destroyed) + " old connections were reset: " +
                 (is_cut_off ? "the front has been dead for longer than the grace" : "the drain limit is over"));
       });
+}
+
+void Node::log_half_open(std::uint32_t ended) {
+  if (ended == 0) return;
+  log(ha::Severity::info, "half-open",
+      std::to_string(ended) +
+          " connections that their clients have not completed were ended: their buckets have moved");
 }
 
 void Node::tickle(const ha::Tickle& tickle) {

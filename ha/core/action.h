@@ -33,16 +33,13 @@ struct Multicast {
   bool operator==(const Multicast&) const = default;
 };
 
-// Whether the old owner's answers reach clients.
-enum class OldOwner : std::uint8_t { goes_on, cut_off };
-
 // For a handover: which openers of these buckets (by VIP) has this node accepted? It goes on with those that are still
-// opening; if it is cut off, it gives them up, and they are not in the list: the new owner answers them. The answer is
-// OpenersListed, also if it is "not known".
+// opening, but for those of a time when it was cut off: it gives them up, and they are not in the list, so the new owner
+// answers them. The answer is OpenersListed, also if it is "not known".
 struct ListOpeners {
   Epoch move;
   std::vector<BucketSet> buckets;
-  OldOwner old_owner = OldOwner::goes_on;
+  Instant cut_off_until{};  // until then answers of this node may not have reached clients
   bool operator==(const ListOpeners&) const = default;
 };
 
@@ -69,10 +66,13 @@ struct DecideHeld {
   bool operator==(const DecideHeld&) const = default;
 };
 
-// Reset the local connections of these buckets (drain limit, or a front that stays dead).
+// Reset the local connections of these buckets: all (drain limit, or a front that stays dead), or those that are half
+// open: whose SYN-ACK the client has not answered.
+enum class FlowKind : std::uint8_t { all, half_open };
 struct DestroyFlows {
   VipId vip;
   BucketSet buckets;
+  FlowKind kind = FlowKind::all;
   bool operator==(const DestroyFlows&) const = default;
 };
 

@@ -92,6 +92,7 @@ struct Move {
   std::uint16_t buckets = 0;     // how many, over all VIPs, when it was planned
   std::uint32_t flows_kept = 0;  // handover: connections that the old owner keeps as leftovers
   std::uint32_t flows_lost = 0;  // takeover: connections that the dead node last reported
+  bool cut_off = false;          // handover: the old owner's front was dead when the new owner was ready
   bool operator==(const Move&) const = default;
 };
 
@@ -118,8 +119,6 @@ struct NodeRecord {
   // Other than 0: it may have a lease of up to this length, earned by an announcement, not by heartbeats. Who becomes a
   // member meanwhile waits as long before it takes anything over from it.
   std::uint32_t long_lease_ms = 0;
-  // It was removed, and its connections with it: their clients are told. When it is back it asks who has them still.
-  bool given_up = false;
   bool operator==(const NodeRecord&) const = default;
 };
 

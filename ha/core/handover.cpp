@@ -297,15 +297,17 @@ void Machine::apply_holding(NodeId from, const Holding& holding) {
   Move& move = found->second;
   if (move.to != from || move.phase != MovePhase::planned) return;
   move.phase = MovePhase::holding;
+  move.cut_off = is_cut_off(move.from);
   if (move.from == self() && is_member()) list_openers(holding.move);
 }
 
 bool Machine::is_cut_off(NodeId node) const { return state.cluster.nodes.at(node).front_lost; }
 
 void Machine::list_openers(Epoch move) {
-  actions.emplace_back(ListOpeners{.move = move,
-                                   .buckets = buckets_of_move(move),
-                                   .old_owner = is_cut_off(self()) ? OldOwner::cut_off : OldOwner::goes_on});
+  Instant cut_off_until{};
+  if (cluster().moves.at(move).cut_off)
+    cut_off_until = state.front == Front::well ? state.front_well_since : Instant::max();
+  actions.emplace_back(ListOpeners{.move = move, .buckets = buckets_of_move(move), .cut_off_until = cut_off_until});
 }
 
 // The data plane has stopped accepting before the list was made (I3).
@@ -329,8 +331,8 @@ void Machine::apply_released(NodeId from, const Released& released) {
   if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
   if (move.to == self() && is_member()) {
     if (released.complete) {
-      if (is_cut_off(from)) state.took_over_at = now;
-      let_in_held(released.move, is_cut_off(from) ? HeldDecision::release_unanswered : HeldDecision::release);
+      if (move.cut_off) state.took_over_at = now;
+      let_in_held(released.move, move.cut_off ? HeldDecision::release_unanswered : HeldDecision::release);
     } else {
       actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move), .decision = HeldDecision::drop});
     }

@@ -104,6 +104,13 @@ Heartbeat make_heartbeat(const State& state) {
   return heartbeat;
 }
 
+// As of when this node asked to join.
+bool has_connections(const State& state) {
+  return std::ranges::any_of(state.flows, [](const auto& vip) {
+    return std::ranges::any_of(vip, [](std::uint32_t count) { return count > 0; });
+  });
+}
+
 }  // namespace
 
 // Whoever takes over from this node waits for its lease to end, and takes a held opener for unanswered if its client
@@ -206,7 +213,7 @@ void Machine::renew_lease() {
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
   if (begins) state.let_in_due = true;
-  if (begins && std::exchange(state.was_given_up, false)) tickle_own();
+  if (begins && (state.lease_ran_out || has_connections(state))) tickle_own();
   if (state.let_in_due && has_ample_lease(state, now)) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;

@@ -1,6 +1,6 @@
 // Leftovers: connections on a node that no longer owns their bucket. The node that has them counts them and says when
-// the last one has ended; of a node whose daemon died they are kept for a grace; the drain limit ends what does not end
-// itself.
+// the last one has ended; of a node whose daemon died they are kept for a grace; what will never be opened is ended
+// soon, and the drain limit ends what does not end itself.
 #include "ha/core/machine.h"
 
 #include <algorithm>
@@ -12,10 +12,17 @@ namespace {
 // Two counts in a row, so that a connection between SYN and ACK is not overlooked.
 constexpr std::uint8_t kZeroCountsNeeded = 2;
 
-// Leftover buckets of one VIP that are empty for good, and those past the drain limit.
+// A little more than what the data plane grants an opener that is still opening when its bucket is handed over
+// (netfilter/abi/opener.h: RELAIS_OPENER_KEPT_NS). After that its SYN-ACK is not sent any more, so the client will not
+// complete it; TCP would keep it for 63 s.
+constexpr Duration kHalfOpenLimit = std::chrono::seconds(11);
+
+// Leftover buckets of one VIP that are empty for good, those past the drain limit, and those in which nothing can be
+// opened any more.
 struct Review {
   BucketSet cleared;
   BucketSet overdue;
+  BucketSet opened;
 };
 
 // Past the drain limit; or the clients of this node have not been able to reach it for longer than a grace: the
@@ -36,6 +43,7 @@ Review review_leftovers(State& state, std::size_t vip, Instant now) {
     if (state.flows[vip][bucket] > 0) {
       zero_counts = 0;
       review.overdue[bucket] = is_overdue(state, since, now);
+      review.opened[bucket] = now - since > kHalfOpenLimit && !state.half_open_ended[vip][bucket];
       continue;
     }
     if (zero_counts < kZeroCountsNeeded) ++zero_counts;
@@ -58,6 +66,9 @@ void Machine::on_flows(const FlowsCounted& counted) {
     const Review review = review_leftovers(state, i, now);
     if (review.cleared.any()) multicast(Cleared{.vip = vip, .buckets = review.cleared});
     if (review.overdue.any()) actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.overdue});
+    state.half_open_ended[i] |= review.opened;
+    if (review.opened.any())
+      actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.opened, .kind = FlowKind::half_open});
   }
 }
 
@@ -113,7 +124,6 @@ void Machine::apply_grace_over(const GraceOver& over) {
   const auto record = cluster().nodes.find(over.node);
   if (record == cluster().nodes.end() || !record->second.grace || cluster().members.contains(over.node)) return;
   record->second.grace = false;
-  record->second.given_up = true;
   orphan_connections_of(over.node);
   const bool had_some = strip_leftovers(over.node);
   advance_epoch();

@@ -201,7 +201,6 @@ void Machine::become_joining() {
   state.move_started.clear();
   state.orphans.clear();
   state.front_lost_since = Instant{};
-  state.was_given_up = false;
   state.log.reset();
   state.flows_known = false;
   state.next_hello_at = now;
@@ -300,8 +299,6 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.config_hash = hello.config_hash;
   record.heartbeat = 0;
   record.presence = Presence::here;
-  if (node == self()) state.was_given_up = record.given_up;
-  record.given_up = false;
   record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
   state.long_lease_until.erase(node);
   state.fences.erase(node);
@@ -432,7 +429,6 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   advance_epoch();
   const bool grace = grants_grace(cause);
   cluster().nodes.at(node).grace = grace;
-  cluster().nodes.at(node).given_up = !grace;
   cluster().nodes.at(node).retiring = false;
   cluster().nodes.at(node).front = Front::well;
   cluster().nodes.at(node).front_lost = false;

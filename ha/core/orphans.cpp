@@ -37,9 +37,9 @@ void Machine::orphan_connections_of(NodeId node) {
   }
 }
 
-// A node that was given up and is back has the sockets of clients that have been told that their connections are over.
-// Who has nothing any more ends the socket with a reset, and it holds its bucket up no longer; who still has his
-// connection confirms it.
+// What clients sent while this node had no lease was dropped: that a connection is over, too, and if the node was given
+// up meanwhile, they were told so. Who has nothing any more ends the socket with a reset, and it holds its bucket up no
+// longer; who still has his connection confirms it.
 void Machine::tickle_own() {
   BucketSet all;
   all.set();

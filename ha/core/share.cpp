@@ -38,6 +38,11 @@ BucketState decide_state(const State& state, const Bucket& bucket, BucketState c
   return bucket.leftovers.contains(state.settings.self) ? BucketState::leftover : BucketState::foreign;
 }
 
+// Whether openers may be held in this state, and the data plane sees which of their clients go on.
+bool looks_on(BucketState state) {
+  return state == BucketState::shadow || state == BucketState::adopt || state == BucketState::serve;
+}
+
 // Whether this node may have connections there without owning the bucket.
 bool is_left_over(const State& state, const Bucket& bucket, BucketState applied) {
   return applied == BucketState::leftover ||
@@ -47,23 +52,31 @@ bool is_left_over(const State& state, const Bucket& bucket, BucketState applied)
 }  // namespace
 
 void Machine::publish_states() {
+  std::vector<BucketSet> unwatched(vip_count());
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
     BucketStates next = state.applied[vip];
     for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
       const BucketState before = state.applied[vip][bucket];
       const Bucket record = state.cluster.vips.empty() ? Bucket{} : state.cluster.vips[vip][bucket];
       next[bucket] = decide_state(state, record, before);
+      unwatched[vip][bucket] = looks_on(before) && !looks_on(next[bucket]);
       const bool left_over = is_left_over(state, record, next[bucket]);
       if (left_over && state.leftover_since[vip][bucket] == Instant{}) {
         state.leftover_since[vip][bucket] = now;
         state.zero_counts[vip][bucket] = 0;
       }
-      if (!left_over) state.leftover_since[vip][bucket] = Instant{};
+      if (!left_over) {
+        state.leftover_since[vip][bucket] = Instant{};
+        state.half_open_ended[vip].reset(bucket);
+      }
     }
     if (next == state.applied[vip]) continue;
     state.applied[vip] = next;
     actions.emplace_back(ApplyStates{VipId(static_cast<std::uint8_t>(vip)), next});
   }
+  // Of what is held there this node will not see whether somebody answers it.
+  if (std::ranges::any_of(unwatched, [](const BucketSet& buckets) { return buckets.any(); }))
+    actions.emplace_back(DecideHeld{.buckets = std::move(unwatched), .decision = HeldDecision::drop});
 }
 
 }  // namespace relais::ha

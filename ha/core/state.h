@@ -146,12 +146,12 @@ struct State {
   bool flows_known = false;                                     // counted since the last change of role
   std::vector<std::array<Instant, kBuckets>> leftover_since;    // Instant{}: not leftover
   std::vector<std::array<std::uint8_t, kBuckets>> zero_counts;  // consecutive counts without a connection
+  std::vector<BucketSet> half_open_ended;                       // leftover buckets whose half-open connections are gone
 
   // Own front, as the shell sees it.
   Front front = Front::well;
   Instant front_well_since{};
   std::optional<Front> front_said;  // in this view
-  bool was_given_up = false;        // clients of what this node still has may have been told that it is over
   Instant front_lost_since{};       // Instant{}: not lost
 
   // Connections that have died with a node, or with its front, by node and VIP: their clients are tickled by whoever

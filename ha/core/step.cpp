@@ -113,6 +113,7 @@ State initial_state(Settings settings, Cluster last_known, Instant now) {
   state.flows.assign(vips, {});
   state.leftover_since.assign(vips, {});
   state.zero_counts.assign(vips, {});
+  state.half_open_ended.assign(vips, {});
   // Whatever lives here from before the start may have connections: leftover until counted.
   for (BucketStates& states : state.applied) states.fill(BucketState::leftover);
   return state;

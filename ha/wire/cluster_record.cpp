@@ -11,7 +11,7 @@ namespace {
 
 void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   const auto& [drained, grace, retiring, front, front_lost, weights, incarnation, config_hash, heartbeat, connections,
-               presence, long_lease_ms, given_up] = node;
+               presence, long_lease_ms] = node;
   write_node(out, id);
   write_flag(out, drained);
   write_flag(out, grace);
@@ -23,10 +23,9 @@ void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   write_flag(out, retiring);
   write_front(out, front);
   write_flag(out, front_lost);
-  if (presence == ha::Presence::here && long_lease_ms == 0 && !given_up) return;
+  if (presence == ha::Presence::here && long_lease_ms == 0) return;
   out.put(static_cast<std::uint8_t>(presence));
   out.put(long_lease_ms);
-  write_flag(out, given_up);
 }
 
 std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
@@ -45,7 +44,6 @@ std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
   constexpr auto kLastPresence = static_cast<std::uint8_t>(ha::Presence::away);
   node.presence = static_cast<ha::Presence>(in.get_at_most<std::uint8_t>("node.presence", kLastPresence));
   node.long_lease_ms = in.get_at_most<std::uint32_t>("node.long_lease_ms", kLongestUnsure_ms);
-  node.given_up = read_flag(in, "node.given_up");
   return {id, std::move(node)};
 }
 
@@ -107,7 +105,7 @@ ha::Cause read_later_cause(Reader& in, std::string_view field, ha::Cause first) 
 }
 
 void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
-  const auto& [from, to, cause, phase, buckets, flows_kept, flows_lost] = move;
+  const auto& [from, to, cause, phase, buckets, flows_kept, flows_lost, cut_off] = move;
   out.put(epoch.value());
   write_node(out, from);
   write_node(out, to);
@@ -116,7 +114,9 @@ void write_move(Writer& out, Epoch epoch, const ha::Move& move) {
   out.put(buckets);
   out.put(flows_kept);
   out.put(flows_lost);
-  write_later_cause(out, cause);
+  if (!cut_off) return write_later_cause(out, cause);
+  out.put(static_cast<std::uint8_t>(cause));
+  write_flag(out, cut_off);
 }
 
 std::pair<Epoch, ha::Move> read_move(Reader in) {
@@ -131,6 +131,7 @@ std::pair<Epoch, ha::Move> read_move(Reader in) {
   move.flows_kept = in.get<std::uint32_t>("move.flows_kept");
   move.flows_lost = in.get<std::uint32_t>("move.flows_lost");
   move.cause = read_later_cause(in, "move.cause", move.cause);
+  move.cut_off = read_flag(in, "move.cut_off");
   return {epoch, move};
 }
 

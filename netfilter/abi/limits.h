@@ -14,7 +14,7 @@
 #endif
 
 enum {
-  RELAIS_LAYOUT_VERSION = 2, /* raise when any struct, size or meaning in netfilter/abi changes */
+  RELAIS_LAYOUT_VERSION = 3, /* raise when any struct, size or meaning in netfilter/abi changes */
   RELAIS_BUCKETS = 256,      /* per VIP; bucket = siphash-1-3(key, client address) mod 256 */
   RELAIS_MAX_VIPS = 16,
 };

@@ -1,5 +1,6 @@
 /* Map `openers`: LRU_HASH[RELAIS_OPENERS], id of a connection opener (TCP SYN) -> what became of it on this node.
  * Map `openers_since`: ARRAY[1] of __u64, mmap-able: what was noted before that (boot clock, ns) is forgotten.
+ * Map `claimed_at`: ARRAY[1] of __u64, mmap-able: when a shadow bucket last became this node's own (boot clock, ns).
  * Map `hold_rate`: ARRAY[RELAIS_MAX_VIPS] of __u64: the token bucket before the hold, one per VIP.
  *
  * An opener is known by its flow and its initial sequence number, so a SYN that is sent again is the same opener, and a
@@ -45,6 +46,10 @@ RELAIS_STATIC_ASSERT(sizeof(struct relais_opener) == 24, "value of openers");
 
 /* For so long after a bucket has been given up may an answer to an opener leave that was accepted just before. */
 #define RELAIS_OPENER_ACCEPTED_NS 100000000ULL
+
+/* For so long after a claim clients are still looked at that go on: the previous owner may have answered them in the
+ * last moment of its lease, and what was held is let in up to 100 ms later, or 200 ms if the lease comes late. */
+#define RELAIS_CLAIM_SETTLES_NS 300000000ULL
 
 /* The source MAC by which the stack's firewall knows an opener that is to be held; locally administered. Frames that
  * come with it from the wire are dropped. */

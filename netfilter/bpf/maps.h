@@ -71,6 +71,14 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, __u64);
+} claimed_at SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, RELAIS_MAX_VIPS);
   __type(key, __u32);
   __type(value, __u64);
@@ -112,12 +120,6 @@ static __always_inline int lease_is_valid_at(__u64 now)
   relais_lease *end = bpf_map_lookup_elem(&lease, &index);
 
   return end && now < *(volatile relais_lease *)end;
-}
-
-/* The clock read is the most expensive part of the packet path: call it only for what would be answered. */
-static __always_inline int lease_is_valid(void)
-{
-  return lease_is_valid_at(bpf_ktime_get_boot_ns());
 }
 
 #endif

@@ -114,12 +114,12 @@ static __always_inline enum relais_verdict hold(const struct packet *packet, rel
 
 /* For buckets whose openers this node answers. Only while others have leftovers there can one be theirs. Without a
  * lease they wait: it may come back in a moment, or the next owner holds them too. */
-static __always_inline enum relais_verdict accept_opener(const struct packet *packet, const struct segment *segment,
+static __always_inline enum relais_verdict accept_opener(struct packet *packet, const struct segment *segment,
                                                          __u32 slot, enum relais_verdict accepted)
 {
   const __u64 flow = flow_hash(packet, segment);
   const relais_opener_id id = opener_id(flow, segment->client_number);
-  const __u64 now = bpf_ktime_get_boot_ns();
+  const __u64 now = time_of(packet);
 
   if (!lease_is_valid_at(now))
     return hold(packet, id, flow, slot, now);
@@ -168,7 +168,16 @@ static __always_inline enum relais_verdict hold_opener(void *context, const stru
   return hold(packet, id, flow, slot, now);
 }
 
-/* A segment that is no opener, in a shadow bucket: a connection's first ones have the number after its opener's. */
+static __always_inline int has_just_claimed(__u64 now)
+{
+  __u32 index = 0;
+  __u64 *at = bpf_map_lookup_elem(&claimed_at, &index);
+
+  return at && now - *(volatile __u64 *)at < RELAIS_CLAIM_SETTLES_NS;
+}
+
+/* A segment that is no opener, in a bucket whose openers are held or were until just now: a connection's first segments
+ * have the number after its opener's. */
 static __always_inline void note_that_client_goes_on(const struct packet *packet, const struct segment *segment)
 {
   const relais_opener_id id = opener_id(flow_hash(packet, segment), segment->client_number - 1);

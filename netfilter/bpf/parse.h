@@ -30,7 +30,16 @@ struct packet {
   __be32 vip[4];
   void *network; /* the IP header */
   void *transport;
+  __u64 now; /* time_of() */
 };
+
+/* The clock read is the most expensive part of the packet path: once, and only for what would be answered. */
+static __always_inline __u64 time_of(struct packet *packet)
+{
+  if (packet->now == 0)
+    packet->now = bpf_ktime_get_boot_ns();
+  return packet->now;
+}
 
 static __always_inline void copy_ipv6(__be32 *to, const struct in6_addr *from)
 {

@@ -10,8 +10,7 @@
  *  1: one that was accepted before the bucket was handed over is this node's still
  *  2: one that the previous owner has accepted is that one's still
  *
- * What passes needs a valid lease as well, and SYNs without one are held; the clock is read last, so that others'
- * packets never pay for it. */
+ * What passes needs a valid lease as well, and SYNs without one are held. For others' packets the clock is not read. */
 #ifndef RELAIS_BPF_VERDICT_H
 #define RELAIS_BPF_VERDICT_H
 
@@ -29,7 +28,7 @@ static __always_inline int is_untouched(enum relais_verdict verdict)
 }
 
 /* On what opens something new, in a bucket of this state. */
-static __always_inline enum relais_verdict judge_opener(void *context, const struct packet *packet,
+static __always_inline enum relais_verdict judge_opener(void *context, struct packet *packet,
                                                         const struct segment *segment, __u32 slot, __u32 state)
 {
   switch (state) {
@@ -57,9 +56,19 @@ static __always_inline enum relais_verdict judge_datagram(__u32 state)
   }
 }
 
+/* Whether something may be held in a bucket of this state that another node may have answered. */
+static __always_inline int looks_on(struct packet *packet, __u32 state)
+{
+  if (state == RELAIS_SHADOW)
+    return 1;
+  if (state != RELAIS_SERVE && state != RELAIS_ADOPT)
+    return 0;
+  return has_just_claimed(time_of(packet)) || !lease_is_valid_at(time_of(packet));
+}
+
 /* For buckets in which several nodes may have connections. */
-static __always_inline enum relais_verdict judge_shared(void *context, const struct packet *packet, void *end,
-                                                        __u32 slot, __u32 state)
+static __always_inline enum relais_verdict judge_shared(void *context, struct packet *packet, void *end, __u32 slot,
+                                                        __u32 state)
 {
   struct segment segment = {};
 
@@ -74,23 +83,26 @@ static __always_inline enum relais_verdict judge_shared(void *context, const str
     return RELAIS_DROP_MALFORMED;
   if (!packet->is_icmp_error && is_opener(&segment))
     return judge_opener(context, packet, &segment, slot, state);
-  if (!packet->is_icmp_error && state == RELAIS_SHADOW)
+  if (!packet->is_icmp_error && looks_on(packet, state))
     note_that_client_goes_on(packet, &segment);
   return judge_by_socket(context, packet, &segment, end);
 }
 
-static __always_inline enum relais_verdict judge_served(void *context, const struct packet *packet, void *end,
-                                                        __u32 slot)
+static __always_inline enum relais_verdict judge_served(void *context, struct packet *packet, void *end, __u32 slot)
 {
   struct segment segment = {};
 
   if (packet->protocol != PROTOCOL_TCP || packet->is_icmp_error || packet->fragment == LATER_FRAGMENT ||
-      !read_segment(&segment, packet, end) || !is_opener(&segment))
+      !read_segment(&segment, packet, end))
     return RELAIS_PASS_SERVE;
-  return judge_opener(context, packet, &segment, slot, RELAIS_SERVE);
+  if (is_opener(&segment))
+    return judge_opener(context, packet, &segment, slot, RELAIS_SERVE);
+  if (looks_on(packet, RELAIS_SERVE))
+    note_that_client_goes_on(packet, &segment);
+  return RELAIS_PASS_SERVE;
 }
 
-static __always_inline enum relais_verdict judge(void *context, const struct packet *packet, void *end, __u32 slot,
+static __always_inline enum relais_verdict judge(void *context, struct packet *packet, void *end, __u32 slot,
                                                  __u32 state)
 {
   switch (state) {
@@ -105,7 +117,7 @@ static __always_inline enum relais_verdict judge(void *context, const struct pac
   }
 }
 
-static __always_inline enum relais_verdict judge_packet(void *context, const struct packet *packet, void *end)
+static __always_inline enum relais_verdict judge_packet(void *context, struct packet *packet, void *end)
 {
   __u32 slot = bucket_slot(packet);
   __u32 *state = bpf_map_lookup_elem(&buckets, &slot);
@@ -114,7 +126,7 @@ static __always_inline enum relais_verdict judge_packet(void *context, const str
   if (!state)
     return RELAIS_DROP_MALFORMED;
   verdict = judge(context, packet, end, slot, *(volatile __u32 *)state);
-  if (!is_drop(verdict) && verdict != RELAIS_PASS_HOLD && !lease_is_valid())
+  if (!is_drop(verdict) && verdict != RELAIS_PASS_HOLD && !lease_is_valid_at(time_of(packet)))
     verdict = RELAIS_DROP_LEASE;
   count_bucket(slot, is_drop(verdict));
   return verdict;

@@ -164,13 +164,15 @@ Result<std::vector<relais_bucket_packets>> read_bucket_packets(int fd, std::size
 }  // namespace
 
 DataPlane::DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets,
-                     MappedArray<std::uint64_t> lease, MappedArray<std::uint64_t> openers_since)
+                     MappedArray<std::uint64_t> lease, MappedArray<std::uint64_t> openers_since,
+                     MappedArray<std::uint64_t> claimed_at)
     : pin_directory_(settings.pin_directory),
       interface_(settings.interface),
       vips_(settings.vips.size()),
       buckets_(std::move(buckets)),
       lease_(std::move(lease)),
-      openers_since_(std::move(openers_since)) {}
+      openers_since_(std::move(openers_since)),
+      claimed_at_(std::move(claimed_at)) {}
 
 Result<DataPlane> DataPlane::over(const DataPlaneSettings& settings, const MapSet& maps) {
   auto buckets = MappedArray<std::uint32_t>::open(maps.fd("buckets"), RELAIS_BUCKET_SLOTS);
@@ -179,7 +181,9 @@ Result<DataPlane> DataPlane::over(const DataPlaneSettings& settings, const MapSe
   if (!lease) return std::move(lease).error();
   auto openers_since = MappedArray<std::uint64_t>::open(maps.fd("openers_since"), 1);
   if (!openers_since) return std::move(openers_since).error();
-  DataPlane plane(settings, std::move(*buckets), std::move(*lease), std::move(*openers_since));
+  auto claimed_at = MappedArray<std::uint64_t>::open(maps.fd("claimed_at"), 1);
+  if (!claimed_at) return std::move(claimed_at).error();
+  DataPlane plane(settings, std::move(*buckets), std::move(*lease), std::move(*openers_since), std::move(*claimed_at));
   plane.openers_ = duplicate(maps.fd("openers"));
   plane.hold_rate_ = duplicate(maps.fd("hold_rate"));
   plane.verdicts_ = duplicate(maps.fd("verdicts"));
@@ -241,7 +245,9 @@ Result<DataPlane> DataPlane::resume(const DataPlaneSettings& settings) {
 
 void DataPlane::set_states(VipId vip, const BucketStates& states) {
   INVARIANT(vip.value() < vips_, "a VIP of the settings");
-  for (const Store& store : plan_stores(this->states(vip), states)) {
+  const BucketStates before = this->states(vip);
+  if (is_claim(before, states)) claimed_at_.store(0, boot_ns(boot_now()));  // first: no client goes on unseen
+  for (const Store& store : plan_stores(before, states)) {
     buckets_.store(vip.value() * kBuckets + store.bucket.value(), static_cast<std::uint32_t>(store.state));
   }
 }

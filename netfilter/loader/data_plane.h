@@ -72,7 +72,8 @@ class DataPlane {
   // then, and open() may follow.
   static Result<DataPlane> resume(const DataPlaneSettings& settings);
 
-  // Cannot fail. Buckets that answer less are stored before those that answer more (netfilter/plan/stores.h).
+  // Cannot fail. Buckets that answer less are stored before those that answer more. After a claim clients that go on are
+  // noted for a while (netfilter/plan/stores.h; netfilter/abi/opener.h: claimed_at).
   void set_states(VipId vip, const BucketStates& states);
   BucketStates states(VipId vip) const;
   BucketState state(VipId vip, BucketId bucket) const;
@@ -103,7 +104,7 @@ class DataPlane {
  private:
   static Result<DataPlane> over(const DataPlaneSettings& settings, const MapSet& maps);
   DataPlane(const DataPlaneSettings& settings, MappedArray<std::uint32_t> buckets, MappedArray<std::uint64_t> lease,
-            MappedArray<std::uint64_t> openers_since);
+            MappedArray<std::uint64_t> openers_since, MappedArray<std::uint64_t> claimed_at);
 
   std::string pin_directory_;
   IfIndex interface_;
@@ -111,6 +112,7 @@ class DataPlane {
   MappedArray<std::uint32_t> buckets_;
   MappedArray<std::uint64_t> lease_;
   MappedArray<std::uint64_t> openers_since_;
+  MappedArray<std::uint64_t> claimed_at_;
   UniqueFd verdicts_;
   UniqueFd bucket_packets_;
   UniqueFd openers_;

@@ -19,8 +19,8 @@
 namespace relais::netfilter {
 namespace {
 
-constexpr std::array kMapNames = {"vips4",          "vips6",   "buckets",       "lease",     "verdicts",
-                                  "bucket_packets", "openers", "openers_since", "hold_rate", "attachment"};
+constexpr std::array kMapNames = {"vips4",   "vips6",         "buckets",    "lease",     "verdicts",  "bucket_packets",
+                                  "openers", "openers_since", "claimed_at", "hold_rate", "attachment"};
 
 static_assert(static_cast<int>(BucketState::foreign) == RELAIS_FOREIGN &&
                   static_cast<int>(BucketState::leftover) == RELAIS_LEFTOVER &&

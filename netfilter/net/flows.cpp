@@ -65,12 +65,13 @@ Result<FlowCounts> FlowInspector::count(std::span<const IpAddress> vips, const S
 }
 
 Result<std::uint32_t> FlowInspector::destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets,
-                                             const SipKey& key) {
+                                             const SipKey& key, Which which) {
   const auto flows = list({&vip, 1});
   if (!flows) return flows.error();
   std::uint32_t destroyed = 0;
   for (const Flow& flow : *flows) {
     if (!buckets.test(bucket_of(key, flow.client).value())) continue;
+    if (which == Which::half_open && !is_half_open(flow)) continue;
     const auto message = diag_message(SOCK_DESTROY, destroy_request(flow));
     const int error = message ? socket_.request(message) : ENOMEM;
     if (error == 0) ++destroyed;

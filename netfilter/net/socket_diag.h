@@ -46,6 +46,11 @@ struct Flow {
   SocketFamily family = SocketFamily::v4;  // of the socket
 };
 
+// The client has not completed it.
+constexpr bool is_half_open(const Flow& flow) {
+  return flow.state == TcpState::syn_received || flow.state == TcpState::new_syn_received;
+}
+
 inet_diag_req_v2 dump_request(SocketFamily family);
 inet_diag_req_v2 destroy_request(const Flow& flow);
 

@@ -68,7 +68,7 @@ OpenerList list_openers(std::span<const OpenerRecord> records, const ListRequest
     opener.phase = OpenerPhase::opening;
     if (is_others) list.openers.push_back(opener);
     if (is_own && request.opening.contains(record.flow)) {
-      const bool keeps = request.opening_ones == Opening::keep;
+      const bool keeps = record.since >= request.cut_off_until;
       if (keeps) list.openers.push_back(opener);
       (keeps ? list.kept : list.given_up).push_back(opener);
     } else if (is_own && age < request.window) {

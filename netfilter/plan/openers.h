@@ -42,15 +42,13 @@ struct OpenerRecord {
   bool operator==(const OpenerRecord&) const = default;
 };
 
-// What becomes of those that are still opening: this node goes on with them, or the new owner has them.
-enum class Opening : std::uint8_t { keep, give_up };
-
 // What to list: buckets by VIP; flows that have a request socket; records from before `forgotten` do not count; who
-// takes over holds what came within `window` at most.
+// takes over holds what came within `window` at most. This node goes on with those that are still opening; but those
+// from before `cut_off_until`, whose answers may not have reached their clients, are the new owner's.
 struct ListRequest {
   std::span<const std::bitset<kBuckets>> buckets;
   std::set<FlowHash> opening;
-  Opening opening_ones = Opening::keep;
+  Instant cut_off_until{};
   Instant now{};
   Instant forgotten{};
   Duration window{};

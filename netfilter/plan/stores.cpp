@@ -19,4 +19,11 @@ Stores plan_stores(const BucketStates& before, const BucketStates& after) {
   return stores;
 }
 
+bool is_claim(const BucketStates& before, const BucketStates& after) {
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (before[i] == BucketState::shadow && answers(after[i]) > answers(BucketState::shadow)) return true;
+  }
+  return false;
+}
+
 }  // namespace relais::netfilter

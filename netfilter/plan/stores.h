@@ -33,4 +33,7 @@ constexpr int answers(BucketState state) {
 // after.
 Stores plan_stores(const BucketStates& before, const BucketStates& after);
 
+// Whether a bucket whose openers are held becomes one whose openers are answered.
+bool is_claim(const BucketStates& before, const BucketStates& after);
+
 }  // namespace relais::netfilter

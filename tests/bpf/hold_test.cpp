@@ -124,6 +124,24 @@ TEST_P(HoldTest, what_the_owner_has_answered_is_not_let_in) {
   EXPECT_EQ(hold_->counters().released, 0U);
 }
 
+TEST_P(HoldTest, what_the_owner_has_answered_is_not_let_in_if_its_client_goes_on_only_after_the_claim) {
+  add_rule();
+  open_hold();
+  segment_.client.shell("iptables -A OUTPUT -p tcp --tcp-flags SYN,ACK ACK -j DROP");
+  Segment::set_all(segment_.a, BucketState::serve);
+  Connection connection = connect(IpFamily::v4);
+  for (int i = 0; i < 200 && hold_->size() == 0; ++i) run(2ms);
+  ASSERT_EQ(hold_->size(), 1U);
+  Segment::set_all(segment_.a, BucketState::foreign);
+  Segment::set_all(segment_.b, BucketState::serve);
+  hold_->release(all_, Proof::observed, boot_now());
+  segment_.client.shell("iptables -F OUTPUT");
+  EXPECT_FALSE(connection.echoes()) << "the node that answered is gone";
+  run(kSettle + 50ms);
+  EXPECT_EQ(hold_->counters().answered, 1U);
+  EXPECT_EQ(hold_->counters().released, 0U);
+}
+
 TEST_P(HoldTest, what_is_young_waits_until_its_client_would_have_gone_on) {
   add_rule();
   open_hold();

@@ -271,6 +271,23 @@ TEST_P(FlowInspectorTest, only_connections_of_the_given_buckets_and_vip_are_rese
   }
 }
 
+TEST_P(FlowInspectorTest, of_half_open_connections_nothing_is_left_and_others_stay) {
+  std::bitset<kBuckets> all;
+  all.set();
+  Connection open = connected(IpFamily::v4, 1);
+  segment_.client.shell("iptables -A OUTPUT -p tcp --tcp-flags SYN,ACK ACK -j DROP");
+  const Connection half_open(segment_.client, Segment::client_address(IpFamily::v4, 1), kVip4);
+  const auto flows = [&] { return inspector_->list(kVips).value().size(); };
+  for (int i = 0; i < 200 && flows() < 2; ++i) std::this_thread::sleep_for(5ms);
+  ASSERT_EQ(flows(), 2U);
+  const auto destroyed = inspector_->destroy(kVip4, all, kKey, netfilter::Which::half_open);
+  ASSERT_TRUE(destroyed) << destroyed.error().to_string();
+  EXPECT_EQ(*destroyed, 1U);
+  EXPECT_EQ(flows(), 1U);
+  segment_.client.shell("iptables -F OUTPUT");
+  EXPECT_TRUE(open.echoes());
+}
+
 TEST_P(FlowInspectorTest, a_closed_connection_is_no_longer_counted) {
   { const Connection connection = connected(IpFamily::v4, 1); }
   std::this_thread::sleep_for(100ms);

@@ -112,6 +112,23 @@ TEST_P(OpenerTest, a_client_that_goes_on_has_been_answered) {
   }
 }
 
+TEST_P(OpenerTest, after_a_claim_a_client_may_still_go_on) {
+  for (const BucketState state : {BucketState::serve, BucketState::adopt}) {
+    SCOPED_TRACE(to_string(state));
+    set_state(client(), state);
+    note(OpenerFate::held);
+    programs().set_claimed(boot_now() - 400ms);
+    run(xdp(), segment(client(), kAck, kFirst + 1));
+    EXPECT_EQ(fate(), OpenerFate::held) << "long after it nobody looks any more";
+    programs().set_claimed(boot_now());
+    run(xdp(), segment(client(), kAck, kFirst + 1));
+    EXPECT_EQ(fate(), OpenerFate::went_on);
+    note(OpenerFate::accepted);
+    run(xdp(), segment(client(), kAck, kFirst + 1));
+    EXPECT_EQ(fate(), OpenerFate::accepted) << "answered here";
+  }
+}
+
 TEST_P(OpenerTest, what_the_previous_owner_goes_on_with_is_left_to_it) {
   for (const BucketState state : {BucketState::adopt, BucketState::shadow}) {
     set_state(client(), state);

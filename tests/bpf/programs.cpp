@@ -78,6 +78,12 @@ void LoadedPrograms::forget_openers(Instant now) {
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.openers_since), &index, &since, BPF_ANY);
 }
 
+void LoadedPrograms::set_claimed(Instant at) {
+  const std::uint32_t index = 0;
+  const std::uint64_t claimed_at = boot_ns(at);
+  bpf_map_update_elem(bpf_map__fd(skeleton_->maps.claimed_at), &index, &claimed_at, BPF_ANY);
+}
+
 std::array<std::uint64_t, RELAIS_VERDICTS> LoadedPrograms::verdicts() const {
   std::array<std::uint64_t, RELAIS_VERDICTS> sums{};
   std::vector<std::uint64_t> per_cpu(processors());

@@ -44,6 +44,7 @@ class LoadedPrograms {
   void set_lease(Lease lease);
   netfilter::OpenerTable openers() const;
   void forget_openers(Instant now);
+  void set_claimed(Instant at);
   std::array<std::uint64_t, RELAIS_VERDICTS> verdicts() const;
   relais_bucket_packets bucket_packets(const IpAddress& client) const;
 

@@ -15,6 +15,7 @@ from relaislab.run_record import RunRecord
 CLIENT = "203.0.113.77"
 BUCKET_MAP = "/sys/fs/bpf/relais/eth0/maps/buckets"
 FOREIGN, SERVE = 0, 4   # netfilter/abi/bucket_state.h
+HALF_OPEN_S = 20   # TCP itself gives up after 63 s
 
 
 class Checker(Scenario):
@@ -121,6 +122,23 @@ class Flood(Scenario):
             self.assertGreater(json.load(file)["sent"], 300)
         self.assertGreater(self.half_open(), 100)
         self.assertEqual(self.resets_of_clients(), before)
+
+    def test_what_is_half_open_when_its_bucket_moves_is_ended_soon(self):
+        done = subprocess.run([LAB, "--prefix", harness.options.prefix, "flood", "--rate", "500", "--duration", "1"],
+                              text=True, capture_output=True, check=False, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(self.half_open(), 100)
+        self.assertEqual(self.cluster.relais("n1", "drain", "n2", "--no-wait")[0], 0)
+        wait_until(lambda: self.left_over_of("n2"), 5, "the drained node has no leftovers")
+        wait_until(lambda: not self.left_over_of("n2"), HALF_OPEN_S, "the drained node keeps what is half open")
+        self.assertEqual(self.cluster.relais("n1", "resume", "n2", "--no-wait")[0], 0)
+        self.cluster.wait_settled()
+
+    def left_over_of(self, node):
+        """Whether the node has connections in buckets of others, as n1 sees it."""
+        number = topology.number_of(node)
+        return any(number in bucket["leftovers"] for vip in self.cluster.status("n1")["vips"]
+                   for bucket in vip["buckets"])
 
     def test_clients_get_in_beside_a_flood(self):
         run = self.load(rate=100, long_lived=16)

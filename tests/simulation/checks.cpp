@@ -25,7 +25,7 @@ class Mixer {
 
 void add_record(Mixer& mixer, const ha::NodeRecord& record) {
   mixer.add((record.drained ? 1U : 0U) + (record.grace ? 2U : 0U) + (record.front_lost ? 4U : 0U) +
-            (record.given_up ? 8U : 0U) + (record.retiring ? 16U : 0U));
+            (record.retiring ? 16U : 0U));
   mixer.add(static_cast<std::uint64_t>(record.front));
   mixer.add((static_cast<std::uint64_t>(record.presence) << 32) + record.long_lease_ms);
   for (const std::uint16_t weight : record.weights) mixer.add(weight);
@@ -38,7 +38,8 @@ void add_record(Mixer& mixer, const ha::NodeRecord& record) {
 void add_move(Mixer& mixer, Epoch epoch, const ha::Move& move) {
   mixer.add(epoch.value());
   mixer.add((std::uint64_t{move.from.value()} << 32) + move.to.value());
-  mixer.add((static_cast<std::uint64_t>(move.cause) << 8) + static_cast<std::uint64_t>(move.phase));
+  mixer.add((static_cast<std::uint64_t>(move.cause) << 8) + static_cast<std::uint64_t>(move.phase) +
+            (move.cut_off ? 0x80U : 0U));
   mixer.add(move.buckets);
   mixer.add((std::uint64_t{move.flows_kept} << 32) + move.flows_lost);
 }

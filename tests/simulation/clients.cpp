@@ -20,6 +20,7 @@ void World::open_connection() {
                             .bucket = static_cast<std::uint8_t>(prng_.below(kBuckets)),
                             .began = now(),
                             .way = prng_.between(100, to_ms(plan_.longest_way) * 1000) * 1us,
+                            .accepted_by = {},
                             .answered_by = {}};
   send_opener(opener);
 }
@@ -31,13 +32,16 @@ void World::send_opener(std::uint64_t opener) {
     ++result_.unanswered;
     return;
   }
+  if (!client.has_come) client.began = now();
   if (client.sent == 0 && !checks_.has_stood()) client.began = Duration{-1};  // nobody is owed an answer yet
   ++client.sent;
   // The switch gives the frame to all nodes; each takes its time with it.
   for (const SimNode& own : nodes_) {
     if (is_lost()) continue;
     scheduler_.after(client.way / 2 + prng_.between(0, kSpread / 1us) * 1us, [this, id = own.id, opener] {
-      if (node(id).is_reached()) receive_opener(node(id), opener);
+      if (!node(id).is_reached()) return;
+      clients_.at(opener).has_come = true;
+      receive_opener(node(id), opener);
     });
   }
   scheduler_.after(1s, [this, opener] { send_opener(opener); });
@@ -54,7 +58,8 @@ void World::close_connection(NodeId id, std::uint64_t connection) {
 void World::destroy_flows(SimNode& node, const ha::DestroyFlows& flows) {
   std::erase_if(node.data_plane.connections, [&](const auto& entry) {
     const Connection& connection = entry.second;
-    const bool dies = connection.vip == flows.vip.value() && flows.buckets[connection.bucket];
+    const bool is_meant = flows.kind == ha::FlowKind::all || !connection.established;
+    const bool dies = is_meant && connection.vip == flows.vip.value() && flows.buckets[connection.bucket];
     if (dies) --node.data_plane.flows[connection.vip][connection.bucket];
     return dies;
   });

@@ -149,7 +149,8 @@ std::string describe(const ha::Action& action) {
                         [](const ha::ForgetOpeners&) { return std::string("forget openers"); },
                         [](const ha::DecideHeld& decide) { return describe(decide); },
                         [](const ha::DestroyFlows& flows) {
-                          return "reset connections of VIP " + number(flows.vip.value()) + ", buckets " +
+                          const std::string kind = flows.kind == ha::FlowKind::all ? "" : "half-open ";
+                          return "reset " + kind + "connections of VIP " + number(flows.vip.value()) + ", buckets " +
                                  number(flows.buckets.count());
                         },
                         [](const ha::Tickle& tickle) {

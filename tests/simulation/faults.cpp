@@ -2,11 +2,15 @@
 // mend_everything.
 #include "tests/simulation/world.h"
 
+#include <algorithm>
+
 namespace relais::simulation {
 
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr Duration kOneFault = 300ms;  // two fronts that fail within that are one fault that nobody need survive
 
 }  // namespace
 
@@ -135,6 +139,7 @@ void World::thaw_daemon(NodeId id) {
   SimNode& own = node(id);
   if (!own.frozen) return;
   own.frozen = false;
+  own.thawed_at = now();
   own.armed_for = Duration{};
   if (now() > own.owed_until - 30ms) own.is_owed = false;
   // Whichever the event loop sees first: the timer or the ring.
@@ -146,6 +151,15 @@ void World::thaw_daemon(NodeId id) {
 
 void World::set_front(NodeId id, ha::Front front) {
   SimNode& own = node(id);
+  const bool is_second =
+      front != ha::Front::well && std::ranges::any_of(nodes_, [&](const SimNode& other) {
+        return other.id != id && (other.front != ha::Front::well || now() < other.front_back_at + kOneFault);
+      });
+  // What came to those two only waits for its retry.
+  if (is_second) {
+    for (auto& [opener, client] : clients_) client.began = Duration{-1};
+  }
+  if (front == ha::Front::well && own.front != ha::Front::well) own.front_back_at = now();
   own.front = front;
   if (own.daemon && !own.frozen) step(own, ha::FrontObserved{front});
 }

@@ -54,6 +54,7 @@ struct DataPlane {
   std::vector<std::array<std::uint32_t, kBuckets>> flows;  // the connections, counted
   std::map<std::uint64_t, NotedOpener> openers;
   Instant openers_since{};  // what was noted before is forgotten
+  Instant claimed_at{};     // shadow buckets became its own
 };
 
 // How relaisd's successor does when it is asked to take over.
@@ -87,8 +88,11 @@ struct SimNode {
   // that until the node is accepted again, because the others may take it for dead.
   bool is_owed = false;
   Duration owed_until{};  // when not a member
+  Duration thawed_at{};   // the others may have removed it while it was frozen: its grace began then
   Duration member_since{};
   bool is_member = false;
+
+  Duration front_back_at{-1000000000};  // when it was last well again
 
   // Whether frames go from clients to it and back.
   bool is_reached() const { return up && front != ha::Front::no_carrier; }

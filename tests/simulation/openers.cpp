@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kKept = 10s;            // RELAIS_OPENER_KEPT_NS
 constexpr Duration kJustAccepted = 100ms;  // RELAIS_OPENER_ACCEPTED_NS
+constexpr Duration kClaimSettles = 300ms;  // RELAIS_CLAIM_SETTLES_NS
 constexpr Duration kListSlack = 500ms;
 constexpr Duration kAnswerAgain = 1s;
 
@@ -20,6 +21,16 @@ NotedOpener* noted(SimNode& node, std::uint64_t opener, Instant now, Duration li
   const auto found = node.data_plane.openers.find(opener);
   if (found == node.data_plane.openers.end() || found->second.since < node.data_plane.openers_since) return nullptr;
   return now - found->second.since < limit ? &found->second : nullptr;
+}
+
+bool is_own(BucketState state) { return state == BucketState::serve || state == BucketState::adopt; }
+
+// Whether the data plane looks for clients that go on in this bucket.
+bool looks_on(const SimNode& node, const Client& client, Instant now) {
+  const DataPlane& plane = node.data_plane;
+  const BucketState state = plane.states[client.vip][client.bucket];
+  const bool waits = now - plane.claimed_at < kClaimSettles || now >= plane.lease;
+  return state == BucketState::shadow || (is_own(state) && waits);
 }
 
 bool is_opening(const SimNode& node, std::uint64_t opener) {
@@ -40,10 +51,9 @@ void World::receive_opener(SimNode& node, std::uint64_t opener) {
   const NotedOpener* note = noted(node, opener, node.clock.local(now()), kKept);
   const bool is_kept = note != nullptr && note->fate == Fate::kept && is_opening(node, opener);
   const bool is_elsewhere = note != nullptr && note->fate == Fate::elsewhere;
-  const bool is_own = state == BucketState::serve || state == BucketState::adopt;
-  if (is_own && !node.has_lease(now())) return hold_opener(node, opener);
-  if (state == BucketState::serve || (is_own && !is_elsewhere)) return accept_opener(node, opener);
-  if (is_own) return;
+  if (is_own(state) && !node.has_lease(now())) return hold_opener(node, opener);
+  if (state == BucketState::serve || (is_own(state) && !is_elsewhere)) return accept_opener(node, opener);
+  if (is_own(state)) return;
   if (is_kept && node.has_lease(now())) return send_answer(node, opener);
   if (state == BucketState::shadow && !is_elsewhere) hold_opener(node, opener);
 }
@@ -64,9 +74,10 @@ void World::accept_opener(SimNode& node, std::uint64_t opener) {
   Client& client = clients_.at(opener);
   if (plan_.split == Split::both) {
     client.met_two_halves |= std::ranges::any_of(nodes_, [&](const SimNode& other) {
-      return other.id != node.id && other.data_plane.connections.contains(opener) && !share_membership(node, other);
+      return other.id != node.id && client.accepted_by.contains(other.id) && !share_membership(node, other);
     });
   }
+  client.accepted_by.insert(node.id);
   DataPlane& plane = node.data_plane;
   plane.openers[opener] =
       NotedOpener{.fate = Fate::accepted, .since = node.clock.local(now()), .vip = client.vip, .bucket = client.bucket};
@@ -79,14 +90,19 @@ void World::accept_opener(SimNode& node, std::uint64_t opener) {
   send_answer(node, opener);
 }
 
+void World::note_claim(SimNode& node, const BucketStates& before, const BucketStates& after) {
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (before[i] == BucketState::shadow && is_own(after[i])) node.data_plane.claimed_at = node.clock.local(now());
+  }
+}
+
 // A SYN-ACK, again after a second if the client does not go on.
 void World::send_answer(SimNode& node, std::uint64_t opener) {
   const Client& client = clients_.at(opener);
   const Instant local = node.clock.local(now());
   const BucketState state = node.data_plane.states[client.vip][client.bucket];
-  const bool is_own = state == BucketState::serve || state == BucketState::adopt;
   const NotedOpener* kept = noted(node, opener, local, kKept);
-  const NotedOpener* accepted = noted(node, opener, local, is_own ? kKept : kJustAccepted);
+  const NotedOpener* accepted = noted(node, opener, local, is_own(state) ? kKept : kJustAccepted);
   const bool may =
       (kept != nullptr && kept->fate == Fate::kept) || (accepted != nullptr && accepted->fate == Fate::accepted);
   if (may && state != BucketState::foreign && node.is_reached() && node.has_lease(now()) && !is_lost())
@@ -114,6 +130,7 @@ void World::receive_answer(NodeId from, std::uint64_t opener) {
       if (const auto found = other.data_plane.connections.find(opener);
           found != other.data_plane.connections.end() && other.id == from)
         found->second.established = true;
+      if (!looks_on(other, clients_.at(opener), other.clock.local(now()))) continue;
       const auto note = other.data_plane.openers.find(opener);
       if (note != other.data_plane.openers.end() && note->second.fate == Fate::held) note->second.fate = Fate::went_on;
     }
@@ -132,11 +149,11 @@ void World::list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners
   for (auto& [opener, note] : own.data_plane.openers) {
     if (!list.buckets[note.vip][note.bucket] || note.since < own.data_plane.openers_since) continue;
     const bool opening = is_opening(own, opener) && note.fate != Fate::elsewhere;
-    const bool is_own = note.fate == Fate::accepted || note.fate == Fate::kept;
+    const bool is_own_opener = note.fate == Fate::accepted || note.fate == Fate::kept;
     const bool is_recent = local - note.since < plan_.timing.hold + kListSlack;
     const bool is_others = note.fate == Fate::elsewhere && local - note.since < kKept;
-    if (!is_others && (!is_own || (!is_recent && !opening))) continue;
-    if (!is_others && opening && list.old_owner == ha::OldOwner::cut_off) {
+    if (!is_others && (!is_own_opener || (!is_recent && !opening))) continue;
+    if (!is_others && opening && note.since < list.cut_off_until) {
       note = {.fate = Fate::elsewhere, .since = local, .vip = note.vip, .bucket = note.bucket};
       continue;
     }
@@ -144,7 +161,7 @@ void World::list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners
                               .vip = VipId(note.vip),
                               .bucket = BucketId(note.bucket),
                               .phase = opening || is_others ? OpenerPhase::opening : OpenerPhase::answered});
-    if (is_own && opening) note = {.fate = Fate::kept, .since = local, .vip = note.vip, .bucket = note.bucket};
+    if (is_own_opener && opening) note = {.fate = Fate::kept, .since = local, .vip = note.vip, .bucket = note.bucket};
   }
   step(own, listed);
 }

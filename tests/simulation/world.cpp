@@ -297,6 +297,7 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
   std::visit(Overload{
                  [&](const ha::ApplyStates& apply) {
                    const std::size_t vip = apply.vip.value();
+                   note_claim(node, plane.states[vip], apply.states);
                    plane.states[vip] = apply.states;
                    for (std::size_t i = 0; i < kBuckets; ++i) {
                      plane.serving[vip][i] = apply.states[i] == BucketState::serve;
@@ -351,7 +352,9 @@ void World::note_membership(SimNode& node) {
     node.member_since = now();
     node.is_owed = !ring_.has_lost_vote(node.id);  // to the half that has it, this one does not exist
   }
-  if (!is_member && node.is_member && !node.frozen) node.owed_until = now() + plan_.timing.grace * 999 / 1000;
+  const bool was_removed_while_frozen = node.thawed_at == now();
+  if (!is_member && node.is_member && !node.frozen && !was_removed_while_frozen)
+    node.owed_until = now() + plan_.timing.grace * 999 / 1000;
   node.is_member = is_member;
 }
 

@@ -58,6 +58,8 @@ struct Client {
   Duration began{};
   Duration way{};               // to a node and back
   std::uint32_t sent = 0;       // how often the opener was sent
+  bool has_come = false;        // to some node: until then nobody owes an answer
+  NodeSet accepted_by;          // who has let it in
   NodeSet answered_by;          // whose answers have come
   Duration answered_after{-1};  // negative: not yet
   bool met_two_halves = false;  // that both went on, and let it in
@@ -117,6 +119,7 @@ class World {
   void receive_opener(SimNode& node, std::uint64_t opener);
   void hold_opener(SimNode& node, std::uint64_t opener);
   void accept_opener(SimNode& node, std::uint64_t opener);
+  void note_claim(SimNode& node, const BucketStates& before, const BucketStates& after);
   void send_answer(SimNode& node, std::uint64_t opener);
   void receive_answer(NodeId from, std::uint64_t opener);
   void list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners& list);

@@ -193,26 +193,43 @@ TEST(Grace, is_ended_by_a_node_that_became_a_member_since) {
   EXPECT_EQ(bench.count(1, BucketState::adopt), 0U);
 }
 
-// Node 3 is cut off and back.
-bool asks_its_clients(LeaveReason reason) {
-  Bench bench = formed();
-  bench.inquorate_view(set_of({3}));
-  bench.view(set_of({1, 2}), Bench::Ring::fresh, reason);
-  bench.run(1s);
-  bench.take_actions(3);
-  bench.view(set_of({1, 2, 3}));
-  bench.run(2s);
-  return std::ranges::any_of(bench.actions(3), [](const Action& action) {
+bool asks_its_clients(const Actions& actions) {
+  return std::ranges::any_of(actions, [](const Action& action) {
     const auto* tickle = std::get_if<Tickle>(&action);
     return tickle != nullptr && tickle->of == NodeId(3);
   });
 }
 
-TEST(GivenUp, a_dead_node_that_is_back_asks_its_clients_whether_they_have_their_connections) {
-  EXPECT_TRUE(asks_its_clients(LeaveReason::node_down));
+// What clients sent meanwhile was dropped: that a connection is over, too.
+TEST(LeaseBack, a_node_that_was_no_member_asks_its_clients_whether_they_have_their_connections) {
+  for (const LeaveReason reason : {LeaveReason::node_down, LeaveReason::daemon_down}) {
+    Bench bench = formed();
+    bench.set_flows(3, bench.first(3, BucketState::serve), 1);
+    bench.inquorate_view(set_of({3}));
+    bench.view(set_of({1, 2}), Bench::Ring::fresh, reason);
+    bench.run(1s);
+    bench.take_actions(3);
+    bench.view(set_of({1, 2, 3}));
+    bench.run(2s);
+    EXPECT_TRUE(asks_its_clients(bench.actions(3)));
+  }
 }
 
-TEST(GivenUp, a_dead_daemons_node_need_not_ask) { EXPECT_FALSE(asks_its_clients(LeaveReason::daemon_down)); }
+TEST(LeaseBack, a_member_whose_lease_ran_out_asks_its_clients) {
+  Bench bench = formed();
+  bench.take_actions(3);
+  bench.halt();
+  bench.run(bench.timing().lease + 10ms);
+  bench.view(set_of({1, 2, 3}));
+  bench.run(200ms);
+  ASSERT_TRUE(bench.is_member(3));
+  EXPECT_TRUE(asks_its_clients(bench.actions(3)));
+}
+
+TEST(LeaseBack, who_has_no_connections_has_nobody_to_ask) {
+  Bench bench = formed();
+  EXPECT_FALSE(asks_its_clients(bench.take_actions(3)));
+}
 
 TEST(DeclaredDead, a_frozen_daemon_loses_its_buckets_within_the_ring) {
   Bench bench = formed();

@@ -50,18 +50,20 @@ TEST_F(ListOpeners, what_is_still_opening_is_kept_however_old) {
   EXPECT_EQ(found.kept, expected);
 }
 
-TEST_F(ListOpeners, of_an_owner_that_is_cut_off_what_is_still_opening_is_given_up_and_not_listed) {
-  const std::vector records{record(1, OpenerFate::accepted, 40ms), record(2, OpenerFate::accepted, 40ms)};
+TEST_F(ListOpeners, of_an_owner_that_was_cut_off_what_was_opening_then_is_given_up_and_not_listed) {
+  const std::vector records{record(1, OpenerFate::accepted, 40ms), record(2, OpenerFate::accepted, 40ms),
+                            record(3, OpenerFate::accepted, 20ms)};
   const OpenerList found = list_openers(records, {.buckets = buckets_,
-                                                  .opening = {FlowHash(1001)},
-                                                  .opening_ones = Opening::give_up,
+                                                  .opening = {FlowHash(1001), FlowHash(1003)},
+                                                  .cut_off_until = kNow - 30ms,
                                                   .now = kNow,
                                                   .forgotten = kNow - 1min,
                                                   .window = kWindow,
                                                   .maximum = 100});
-  EXPECT_EQ(found.openers, std::vector{opener(2)});
+  const std::vector goes_on_with{opener(3, 3, OpenerPhase::opening)};
+  EXPECT_EQ(found.openers, (std::vector{goes_on_with.front(), opener(2)}));
   EXPECT_EQ(found.given_up, (std::vector{opener(1, 3, OpenerPhase::opening)}));
-  EXPECT_TRUE(found.kept.empty());
+  EXPECT_EQ(found.kept, goes_on_with);
 }
 
 TEST_F(ListOpeners, what_stays_with_a_third_node_is_passed_on_but_not_kept) {

@@ -51,6 +51,20 @@ TEST(StoresTest, among_winners_those_that_answer_less_come_first) {
   EXPECT_EQ(plan_stores(BucketStates{}, after), expected);
 }
 
+TEST(StoresTest, a_claim_is_where_openers_were_held_and_are_answered_now) {
+  for (const BucketState from : kStates) {
+    for (const BucketState to : kStates) {
+      BucketStates before{};
+      BucketStates after{};
+      before[77] = from;
+      after[77] = to;
+      const bool answers_now = to == BucketState::serve || to == BucketState::adopt;
+      EXPECT_EQ(is_claim(before, after), from == BucketState::shadow && answers_now)
+          << to_string(from) << " to " << to_string(to);
+    }
+  }
+}
+
 TEST(StoresTest, stores_lead_from_any_table_to_any_other_and_never_rise_before_they_have_fallen) {
   Prng prng(2);
   for (int round = 0; round < 500; ++round) {

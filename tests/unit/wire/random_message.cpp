@@ -51,8 +51,7 @@ ha::NodeRecord any_record(Prng& random) {
           .heartbeat = random.next(),
           .connections = any<std::uint32_t>(random),
           .presence = static_cast<ha::Presence>(random.below(3)),
-          .long_lease_ms = static_cast<std::uint32_t>(random.below(60'001)),
-          .given_up = random.chance(500)};
+          .long_lease_ms = static_cast<std::uint32_t>(random.below(60'001))};
 }
 
 ha::Move any_move(Prng& random) {
@@ -62,7 +61,8 @@ ha::Move any_move(Prng& random) {
           .phase = static_cast<ha::MovePhase>(random.below(3)),
           .buckets = any<std::uint16_t>(random),
           .flows_kept = any<std::uint32_t>(random),
-          .flows_lost = any<std::uint32_t>(random)};
+          .flows_lost = any<std::uint32_t>(random),
+          .cut_off = random.chance(500)};
 }
 
 void fill(Prng& random, ha::Heartbeat& body) {
