@@ -172,6 +172,14 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (cluster().members.contains(from)) {
+    // A heartbeat that was sent before this node was accepted does not count it yet. Later: two halves went on, and
+    // this one counted the sender as away for an upgrade.
+    const bool was_left_out = !heartbeat.members.empty() && !heartbeat.members.contains(self()) &&
+                              now > state.accepted_at + state.settings.timing.silence;
+    if (was_left_out) {
+      report(Severity::warning, "yielded", from, name(from) + " has gone on without this node: asking for the state");
+      return become_joining();
+    }
     hear_member(from, heartbeat);
     note_confirmation(from, heartbeat);
   } else {

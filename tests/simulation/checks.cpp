@@ -233,14 +233,24 @@ void Checks::check_tables(const SimNode& node) {
 
 void Checks::check_equal(const SimNode& node) {
   const ClusterPrint print = print_of(node.daemon->cluster);
-  std::vector<ClusterPrint>& seen = seen_[node.position];
-  for (const ClusterPrint& other : seen) {
-    if ((other.members & print.members) == 0) continue;  // another membership: one of them is about to yield
-    if (other != print)
-      fail("I6: " + name(node) + " has another state than a member before it:" + difference(other, print));
+  std::vector<Seen>& seen = seen_[node.position];
+  for (const Seen& other : seen) {
+    if (!are_of_one_membership(other, {.node = node.id, .print = print})) continue;  // one of them is about to yield
+    if (other.print != print)
+      fail("I6: " + name(node) + " has another state than " + std::to_string(other.node.value()) +
+           " before it:" + difference(other.print, print));
     return;
   }
-  seen.push_back(print);
+  seen.push_back({.node = node.id, .print = print});
+}
+
+// Where both halves of a split go on, one of them may still count somebody as away for an upgrade who has founded the
+// other.
+bool Checks::are_of_one_membership(const Seen& one, const Seen& other) const {
+  const NodeSet members(one.print.members);
+  const NodeSet others(other.print.members);
+  if (plan_.split == Split::both) return members.contains(other.node) && others.contains(one.node);
+  return !(members & others).empty();
 }
 
 void Checks::on_answer(NodeId node, NodeSet before, std::uint64_t opener) {

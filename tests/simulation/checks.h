@@ -69,7 +69,12 @@ class Checks {
   void check_equal(const SimNode& node);
 
   const Plan& plan_;
-  std::unordered_map<std::uint64_t, std::vector<ClusterPrint>> seen_;  // by position in the stream; one per membership
+  struct Seen {
+    NodeId node;
+    ClusterPrint print;
+  };
+  bool are_of_one_membership(const Seen& one, const Seen& other) const;
+  std::unordered_map<std::uint64_t, std::vector<Seen>> seen_;  // by position in the stream; one per membership
   std::optional<std::string> violation_;
   // Of one VIP: which buckets are answered, and until when those were that are not.
   struct Answered {

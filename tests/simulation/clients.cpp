@@ -32,8 +32,8 @@ void World::send_opener(std::uint64_t opener) {
     ++result_.unanswered;
     return;
   }
-  if (!client.has_come) client.began = now();
-  if (client.sent == 0 && !checks_.has_stood()) client.began = Duration{-1};  // nobody is owed an answer yet
+  const bool is_owed = client.began >= Duration{} && checks_.has_stood();  // before the cluster stands nobody is
+  if (!client.has_come) client.began = is_owed ? now() : Duration{-1};
   ++client.sent;
   // The switch gives the frame to all nodes; each takes its time with it.
   for (const SimNode& own : nodes_) {
