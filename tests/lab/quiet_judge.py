@@ -1,12 +1,13 @@
 """What a change in a quiet cluster means: a failure, or nothing, as the machine itself stood still. Pure.
 
 A cluster on one machine cannot outlive that all of it pauses for longer than Corosync's token: all nodes stop at once,
-and whoever wakes up first misses the others. Such a period shows nothing about the cluster, and is run again.
+and whoever wakes up first misses the others. Nor that the host takes a processor away for so long: what ran there stays
+there. Such a period shows nothing about the cluster, and is run again.
 """
 
 from dataclasses import dataclass
 
-from witness import Standstill, standstills
+from witness import Standstill, standstills, thefts
 
 REPETITIONS = 2
 DETECTION_TOKENS = 2.2   # so long after a node's last word the ring is formed without it
@@ -40,7 +41,8 @@ class Period:
 
 def too_long(period, token_s):
     """The standstills that no cluster on one machine outlives."""
-    return [still for still in period.standstills() if still.length_s() >= token_s]
+    stills = period.standstills() + thefts(period.pauses)
+    return [still for still in stills if still.length_s() >= token_s]
 
 
 def cause(period, token_s):

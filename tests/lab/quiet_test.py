@@ -16,8 +16,8 @@ from witness import Pause, Witness, standstills
 TOKEN_S = 0.1
 
 
-def pause(cpu, begin, length_s, queued_s=0.0):
-    return Pause(cpu, begin, begin + length_s, queued_s)
+def pause(cpu, begin, length_s, queued_s=0.0, stolen_s=0.0):
+    return Pause(cpu, begin, begin + length_s, queued_s, stolen_s)
 
 
 def both(begin, length_s):
@@ -92,6 +92,7 @@ class Judge(unittest.TestCase):
         for why, changed, pauses in (
                 ("shorter than the token", change(), both(10.3, 0.099)),
                 ("one processor", change(), [pause(0, 10.3, 0.318)]),
+                ("one processor, stolen for less than the token", change(), [pause(0, 10.3, 0.318, stolen_s=0.09)]),
                 ("after the change", change(), both(11.1, 0.318)),
                 ("long before the change", change(), both(9.0, 0.318)),
                 ("other programs held the processors", change(),
@@ -101,6 +102,11 @@ class Judge(unittest.TestCase):
             with self.subTest(why):
                 findings, runs, _ = self.judged((changed, pauses), (None, []))
                 self.assertEqual((findings[:1], runs), (["n1: epoch was 4, is 5"], 1))
+
+    def test_a_change_just_after_the_host_took_a_processor_away_is_run_again(self):
+        findings, runs, told = self.judged((change(), [pause(0, 10.2, 0.709, stolen_s=0.7)]), (None, []))
+        self.assertEqual((findings, runs), ([], 2))
+        self.assertRegex(told, "period 1 of at most 3 shows nothing: the host did not run processor 0 for 700 ms")
 
     def test_a_standstill_that_ended_within_the_time_of_detection_is_just_before(self):
         self.assertEqual(self.judged((change(), both(9.5, 0.318)), (None, []))[:2], ([], 2))

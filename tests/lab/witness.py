@@ -3,7 +3,8 @@
 One process per processor, bound to it, at Corosync's own real-time priority and with its memory locked as Corosync's
 is, sleeps a few milliseconds at a time. A wake-up that comes late is a pause. If the kernel had woken it up and other
 programs held the processor, then it stood in the processor's queue, and the kernel counts that time (schedstat): it is
-not the machine's, and is taken off. What is left on all processors at the same time, no program can have done.
+not the machine's, and is taken off. What is left on all processors at the same time, no program can have done; nor what
+the kernel counts as stolen: time for which the host did not run this processor of the virtual machine.
 """
 
 import ctypes
@@ -28,6 +29,7 @@ class Pause:
     due: float
     woke: float
     queued_s: float
+    stolen_s: float = 0.0
 
     def end_of_stillness(self):
         """A sleeper is queued when it is woken up, so the queue comes last."""
@@ -35,21 +37,23 @@ class Pause:
 
     def __str__(self):
         return (f"{time_of_day(self.due)}: processor {self.cpu} late by {1000 * (self.woke - self.due):.0f} ms, "
-                f"of which behind other programs {1000 * self.queued_s:.0f} ms")
+                f"of which behind other programs {1000 * self.queued_s:.0f} ms, stolen by the host "
+                f"{1000 * self.stolen_s:.0f} ms")
 
 
 @dataclass(frozen=True)
 class Standstill:
-    """All processors paused."""
+    """Nothing ran, on any processor or on one of them."""
 
     begin: float
     end: float
+    what: str = "the machine stood still"
 
     def length_s(self):
         return self.end - self.begin
 
     def __str__(self):
-        return f"the machine stood still for {1000 * self.length_s():.0f} ms at {time_of_day(self.begin)}"
+        return f"{self.what} for {1000 * self.length_s():.0f} ms at {time_of_day(self.begin)}"
 
 
 def standstills(pauses, cpus):
@@ -61,6 +65,12 @@ def standstills(pauses, cpus):
                                              for one in common for other in own]
         common = [(begin, end) for begin, end in common if begin < end]
     return [Standstill(begin, end) for begin, end in sorted(common or [])]
+
+
+def thefts(pauses):
+    """When the host took a single processor away."""
+    return [Standstill(pause.end_of_stillness() - pause.stolen_s, pause.end_of_stillness(),
+                       f"the host did not run processor {pause.cpu}") for pause in pauses if pause.stolen_s > 0]
 
 
 def time_of_day(monotonic):
@@ -82,6 +92,24 @@ class QueueTime:
 
     def seconds(self):
         return self.fields()[1] / 1e9 if self.counts == "yes" else time.monotonic()
+
+
+class StolenTime:
+    """How long the host has not run a processor that had work, as the kernel counts it (proc(5), /proc/stat: steal)."""
+
+    STEAL = 8   # the line's fields: its name, user, nice, system, idle, iowait, irq, softirq, steal
+
+    def __init__(self, cpu):
+        self.name = f"cpu{cpu}".encode()
+        self.descriptor = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
+        self.tick_s = 1 / os.sysconf("SC_CLK_TCK")
+
+    def seconds(self):
+        for line in os.pread(self.descriptor, 65536, 0).splitlines():
+            fields = line.split()
+            if fields[0] == self.name and len(fields) > self.STEAL:
+                return int(fields[self.STEAL]) * self.tick_s
+        return 0.0
 
 
 def take_place(cpu):
@@ -108,15 +136,17 @@ def attend(cpu, pipe, parent):
     if queue.counts == "no":
         refused.append("this kernel does not count the time in the queue: no pause excuses anything")
     pipe.send(refused)
-    last, last_queued = time.monotonic(), queue.seconds()
+    stolen = StolenTime(cpu)
+    last, last_queued, last_stolen = time.monotonic(), queue.seconds(), stolen.seconds()
     while os.getppid() == parent:
         time.sleep(STEP_S)
         now, queued = time.monotonic(), queue.seconds()
         due = last + STEP_S
         if now - due >= NOTICE_S:
-            pipe.send(Pause(cpu, due, now, min(queued - last_queued, now - due)))
+            taken = stolen.seconds()
+            pipe.send(Pause(cpu, due, now, min(queued - last_queued, now - due), min(taken - last_stolen, now - due)))
             now, queued = time.monotonic(), queue.seconds()   # what sending took is nobody's pause
-        last, last_queued = now, queued
+        last, last_queued, last_stolen = now, queued, stolen.seconds()
 
 
 class Witness:
