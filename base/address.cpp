@@ -88,4 +88,10 @@ std::string IpAddress::to_string() const {
   return text;
 }
 
+std::optional<VipId> find_vip(std::span<const IpAddress> vips, const IpAddress& address) {
+  const auto found = std::ranges::find(vips, address);
+  if (found == vips.end()) return std::nullopt;
+  return VipId(static_cast<std::uint8_t>(found - vips.begin()));
+}
+
 }  // namespace relais

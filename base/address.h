@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,9 @@ class IpAddress {
   IpFamily family_ = IpFamily::v4;
   std::array<std::uint8_t, 16> bytes_{};  // unused tail is zero, so == compares values
 };
+
+// Which of the configured VIPs has this address, if any.
+std::optional<VipId> find_vip(std::span<const IpAddress> vips, const IpAddress& address);
 
 // The slice of a VIP's clients that `client` belongs to. Same result in the data plane.
 inline BucketId bucket_of(const SipKey& cluster_key, const IpAddress& client) {

@@ -2,33 +2,8 @@
 #include "daemon/node/client_book.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace relais::node {
-
-namespace {
-
-using Clients = std::vector<ha::Client>;
-
-Clients sorted(Clients clients) {
-  std::ranges::sort(clients);
-  clients.erase(std::unique(clients.begin(), clients.end()), clients.end());
-  return clients;
-}
-
-Clients difference(const Clients& from, const Clients& what) {
-  Clients rest;
-  std::ranges::set_difference(from, what, std::back_inserter(rest));
-  return rest;
-}
-
-Clients together(const Clients& a, const Clients& b) {
-  Clients all;
-  std::ranges::set_union(a, b, std::back_inserter(all));
-  return all;
-}
-
-}  // namespace
 
 void ClientBook::take(NodeId from, const ha::Clients& list) {
   Page& page = pages_[from];
@@ -39,16 +14,16 @@ void ClientBook::take(NodeId from, const ha::Clients& list) {
     page.earlier = together(page.earlier, page.current);
     page.current.clear();
   }
-  const Clients removed = sorted(list.removed);
+  const ClientSet removed = set_of(list.removed);
   page.current = difference(page.current, removed);
   page.earlier = difference(page.earlier, removed);
   if (list.complete) page.earlier.clear();
-  add(page, sorted(list.added));
+  add(page, set_of(list.added));
   if (page.current.empty() && page.earlier.empty() && list.complete) page.current.shrink_to_fit();
 }
 
 // What is told now counts more than what was told once.
-void ClientBook::add(Page& page, std::vector<ha::Client> clients) {
+void ClientBook::add(Page& page, ClientSet clients) {
   page.earlier = difference(page.earlier, clients);
   clients = difference(clients, page.current);
   const std::size_t room = kMaxPerNode - page.current.size();

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/node_set.h"
 #include "base/time.h"
+#include "daemon/node/client_set.h"
 #include "ha/core/message.h"
 
 #include <cstddef>
@@ -32,13 +33,13 @@ class ClientBook {
 
  private:
   struct Page {
-    std::vector<ha::Client> current;  // ascending
-    std::vector<ha::Client> earlier;  // ascending: told before the list began anew, until it is complete again
-    std::uint32_t sequence = 0;       // of the last list; 0: none
-    Instant absent_since{};           // Instant{}: present
+    ClientSet current;
+    ClientSet earlier;           // told before the list began anew, until it is complete again
+    std::uint32_t sequence = 0;  // of the last list; 0: none
+    Instant absent_since{};      // Instant{}: present
     bool operator==(const Page&) const = default;
   };
-  void add(Page& page, std::vector<ha::Client> clients);
+  void add(Page& page, ClientSet clients);
 
   std::map<NodeId, Page> pages_;
   std::uint64_t gaps_ = 0;

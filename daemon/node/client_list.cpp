@@ -2,26 +2,17 @@
 #include "daemon/node/client_list.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace relais::node {
 
 namespace {
 
-using Clients = std::vector<ha::Client>;
-
-Clients difference(const Clients& from, const Clients& what) {
-  Clients rest;
-  std::ranges::set_difference(from, what, std::back_inserter(rest));
-  return rest;
-}
-
 // In a message (ha/wire): length, family, VIP, two ports, address.
 std::size_t bytes_of(const ha::Client& client) { return 7 + client.address.bytes().size(); }
 
 // Moves clients from the end of `waiting` into a message that has `bytes` left.
-Clients take_some(Clients& waiting, std::size_t& bytes) {
-  Clients taken;
+ClientSet take_some(ClientSet& waiting, std::size_t& bytes) {
+  ClientSet taken;
   while (!waiting.empty() && bytes >= bytes_of(waiting.back())) {
     bytes -= bytes_of(waiting.back());
     taken.push_back(waiting.back());
@@ -31,7 +22,7 @@ Clients take_some(Clients& waiting, std::size_t& bytes) {
   return taken;
 }
 
-void merge_in(Clients& into, const Clients& more) {
+void merge_in(ClientSet& into, const ClientSet& more) {
   const auto middle = static_cast<std::ptrdiff_t>(into.size());
   into.insert(into.end(), more.begin(), more.end());
   std::inplace_merge(into.begin(), into.begin() + middle, into.end());
@@ -39,11 +30,10 @@ void merge_in(Clients& into, const Clients& more) {
 
 }  // namespace
 
-std::vector<ha::Clients> ClientList::tell(std::vector<ha::Client> clients) {
-  std::ranges::sort(clients);
-  clients.erase(std::unique(clients.begin(), clients.end()), clients.end());
-  Clients gone = difference(told_, clients);
-  Clients come = difference(clients, told_);
+std::vector<ha::Clients> ClientList::tell(std::vector<ha::Client> all) {
+  const ClientSet clients = set_of(std::move(all));
+  ClientSet gone = difference(told_, clients);
+  ClientSet come = difference(clients, told_);
   const std::size_t room = kMaxListed - (told_.size() - gone.size());
   unlisted_ = come.size() > room ? come.size() - room : 0;
   come.resize(come.size() - unlisted_);
