@@ -19,7 +19,7 @@ struct NodeStatus {
   bool drained = false;
   bool retiring = false;           // its relaisd was asked to stop and hands over
   bool upgrading = false;          // its relaisd replaces itself: it keeps its share
-  bool grace = false;              // its daemon died, it may come back to its connections
+  bool grace = false;              // it was removed, and may come back to its connections
   std::string front = "well";      // its way to the clients: "well", "doubtful", "no gateway", "no carrier"
   bool front_lost = false;         // so the others serve in its place
   bool config_differs = false;     // its configuration is not ours

@@ -65,6 +65,7 @@ void Driver::carry_out(const ha::Action& action) {
                  [&](const ha::ForgetOpeners&) { effects_.forget_openers(); },
                  [&](const ha::DecideHeld& held) { effects_.decide(held); },
                  [&](const ha::DestroyFlows& flows) { effects_.destroy(flows); },
+                 [&](const ha::AskClients&) { effects_.ask_clients(); },
                  [&](const ha::Tickle& tickle) { effects_.tickle(tickle); },
                  [&](const ha::SaveCluster&) { effects_.save(state_.cluster); },
                  [&](const ha::Report& report) { effects_.record(report); },

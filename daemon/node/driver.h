@@ -26,6 +26,7 @@ class Effects {
   virtual void forget_openers() = 0;
   virtual void decide(const ha::DecideHeld& held) = 0;
   virtual void destroy(const ha::DestroyFlows& flows) = 0;
+  virtual void ask_clients() = 0;
   virtual void tickle(const ha::Tickle& tickle) = 0;
   virtual void save(const ha::Cluster& cluster) = 0;
   virtual void record(const ha::Report& report) = 0;

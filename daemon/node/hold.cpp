@@ -11,11 +11,17 @@ namespace relais::node {
 
 namespace {
 
+static_assert(netfilter::SynHold::kPollInterval == ha::kHoldPoll, "the core reckons with the hold's interval");
+
 constexpr Duration kSlack = std::chrono::milliseconds(500);  // the nodes' clocks and the ring's delay
 
 netfilter::SynHold::DataPlaneView view_of(netfilter::DataPlane& data_plane) {
   auto table = std::make_shared<netfilter::OpenerTable>(data_plane.openers());
-  return {.fate = [table](OpenerId id) { return table->fate(id); },
+  return {.find =
+              [table, &data_plane](OpenerId id) {
+                const netfilter::OpenerNote note = table->find(id);
+                return note.since < data_plane.openers_forgotten() ? netfilter::OpenerNote{} : note;
+              },
           .note_accepted =
               [table](const Opener& opener) {
                 return table->note({&opener, 1}, netfilter::OpenerFate::accepted, boot_now());
@@ -38,13 +44,10 @@ std::uint64_t overflowed(std::uint16_t queue) {
 std::set<netfilter::FlowHash> opening_flows(const std::vector<netfilter::Flow>& flows, const OpenerRequest& request) {
   std::set<netfilter::FlowHash> opening;
   for (const netfilter::Flow& flow : flows) {
-    const auto vip = std::ranges::find(request.vips, flow.vip);
-    if (!netfilter::is_half_open(flow) || vip == request.vips.end()) continue;
-    opening.insert(
-        netfilter::flow_hash(request.key, {.client = flow.client,
-                                           .vip = VipId(static_cast<std::uint8_t>(vip - request.vips.begin())),
-                                           .client_port = flow.client_port,
-                                           .vip_port = flow.vip_port}));
+    const std::optional<VipId> vip = find_vip(request.vips, flow.vip);
+    if (!netfilter::is_half_open(flow) || !vip) continue;
+    opening.insert(netfilter::flow_hash(
+        request.key, {.client = flow.client, .vip = *vip, .client_port = flow.client_port, .vip_port = flow.vip_port}));
   }
   return opening;
 }

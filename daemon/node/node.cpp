@@ -247,7 +247,7 @@ void Node::start() {
   wait_for_signal("asked to end: handing the share over first; asked again: ending at once");
   log(ha::Severity::info, "started",
       "relaisd " RELAIS_VERSION " is up as " + self_.name + ", data plane " + data_plane_status().mode);
-  if (!upgrade_.text.empty()) log(ha::Severity::warning, "upgrade-not-resumed", upgrade_.text);
+  if (upgrade_.state == "restarted") log(ha::Severity::warning, "upgrade-not-resumed", upgrade_.text);
   notify_service_manager("READY=1");
 }
 
@@ -323,7 +323,7 @@ void Node::watch_hold_rule() {
   rule_timer_.expires_after(kRuleInterval);
   rule_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || ended_) return;
-    worker_->run(
+    file_worker_->run(  // another program may hold the firewall for seconds
         [self = self_]() -> Result<netfilter::RuleChange> {
           const Result<netfilter::QueueRule> rule = hold_rule(self);
           if (rule.has_error()) return rule.error();

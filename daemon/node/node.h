@@ -72,9 +72,10 @@ class Node final : private Effects, private control::Backend {
   void decide(const ha::DecideHeld& held) override;
   void destroy(const ha::DestroyFlows& flows) override;
   void tickle(const ha::Tickle& tickle) override;
-  void log_half_open(std::uint32_t ended);
-  void tickle_own(const ha::Tickle& tickle);
-  void send_tickles(const ha::Tickle& tickle, const std::vector<ha::Client>& clients);
+  void ask_clients() override;
+  void destroy(std::vector<netfilter::Flow> flows, ha::FlowKind kind);
+  void log_destroyed(std::uint32_t number, ha::FlowKind kind);
+  void send_tickles(const std::vector<ha::Client>& clients, std::function<void(std::size_t)> done);
   void save(const ha::Cluster& cluster) override;
   void record(const ha::Report& report) override;
   void record(const ha::Receipt& receipt) override;
@@ -161,8 +162,9 @@ class Node final : private Effects, private control::Backend {
   std::size_t clients_unlisted_ = 0;  // of the last count
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
-  // Last: their jobs use the parts above. Files have a thread of their own, because a disk that hangs must not keep the
-  // connections from being counted, without which no node joins; and a handover waits for its list of openers.
+  // Last: their jobs use the parts above. Files, and the firewall, have a thread of their own, because a disk that hangs
+  // or a program that holds the firewall must not keep the connections from being counted, without which no node joins;
+  // and a handover waits for its list of openers.
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Worker> file_worker_;
   std::unique_ptr<Worker> opener_worker_;

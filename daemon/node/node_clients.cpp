@@ -19,12 +19,9 @@ std::vector<ha::Client> clients_among(std::span<const netfilter::Flow> flows, st
   std::vector<ha::Client> clients;
   clients.reserve(flows.size());
   for (const netfilter::Flow& flow : flows) {
-    const auto vip = std::ranges::find(vips, flow.vip);
-    if (vip == vips.end()) continue;
-    clients.push_back({.vip = VipId(static_cast<std::uint8_t>(vip - vips.begin())),
-                       .vip_port = flow.vip_port,
-                       .port = flow.client_port,
-                       .address = flow.client});
+    const std::optional<VipId> vip = find_vip(vips, flow.vip);
+    if (!vip) continue;
+    clients.push_back({.vip = *vip, .vip_port = flow.vip_port, .port = flow.client_port, .address = flow.client});
   }
   return clients;
 }
@@ -86,60 +83,78 @@ void Node::on_flow_count(FlowCount count) {
   client_book_.forget_absent(state.view.members, boot_now(), config_.timing.grace + kBookPatience);
 }
 
+// What is listed is destroyed only where the core still wants it then: a bucket may be this node's again meanwhile.
 void Node::destroy(const ha::DestroyFlows& flows) {
   worker_->run(
-      [inspector = inspector_, vip = vip_addresses_[flows.vip.value()], buckets = flows.buckets, key = key_,
-       which = flows.kind == ha::FlowKind::all ? netfilter::Which::all : netfilter::Which::half_open] {
-        return inspector->destroy(vip, buckets, key, which);
+      [inspector = inspector_, vip = vip_addresses_[flows.vip.value()]] {
+        return inspector->list({&vip, 1});
       },
-      [this, kind = flows.kind](const Result<std::uint32_t>& destroyed) {
-        if (destroyed.has_error()) return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
-        if (kind == ha::FlowKind::half_open) return log_half_open(*destroyed);
-        const bool is_cut_off = driver_.state().front_lost_since != Instant{};
-        log(ha::Severity::info, is_cut_off ? "front-limit" : "drain-limit",
-            std::to_string(*destroyed) + " old connections were reset: " +
-                (is_cut_off ? "the front has been dead for longer than the grace" : "the drain limit is over"));
+      [this, flows](Result<std::vector<netfilter::Flow>> found) {
+        if (found.has_error()) return log(ha::Severity::error, "reset-failed", found.error().to_string());
+        std::erase_if(*found, [&](const netfilter::Flow& flow) {
+          const std::size_t bucket = bucket_of(key_, flow.client).value();
+          const bool is_kind = flows.kind == ha::FlowKind::all || netfilter::is_half_open(flow);
+          const BucketState state = driver_.state().applied[flows.vip.value()][bucket];
+          const bool is_own = state == BucketState::serve || state == BucketState::adopt;
+          return !flows.buckets[bucket] || !is_kind || is_own;
+        });
+        destroy(std::move(*found), flows.kind);
       });
 }
 
-void Node::log_half_open(std::uint32_t ended) {
-  if (ended == 0) return;
-  log(ha::Severity::info, "half-open",
-      std::to_string(ended) +
-          " connections that their clients have not completed were ended: their buckets have moved");
-}
-
-void Node::tickle(const ha::Tickle& tickle) {
-  if (tickle.of == driver_.state().settings.self) return tickle_own(tickle);
-  send_tickles(tickle, client_book_.clients_of(tickle.of, tickle.vip, tickle.buckets, key_));
-}
-
-void Node::tickle_own(const ha::Tickle& tickle) {
-  worker_->run([inspector = inspector_, vips = vip_addresses_] { return inspector->list(vips); },
-               [this, tickle](const Result<std::vector<netfilter::Flow>>& flows) {
-                 if (flows.has_error()) return log(ha::Severity::error, "count-failed", flows.error().to_string());
-                 std::vector<ha::Client> clients = clients_among(*flows, vip_addresses_);
-                 std::erase_if(clients, [&](const ha::Client& client) { return client.vip != tickle.vip; });
-                 send_tickles(tickle, clients);
+void Node::destroy(std::vector<netfilter::Flow> flows, ha::FlowKind kind) {
+  if (flows.empty()) return;
+  worker_->run([inspector = inspector_, flows = std::move(flows)] { return inspector->destroy(flows); },
+               [this, kind](const Result<std::uint32_t>& destroyed) {
+                 if (destroyed.has_error())
+                   return log(ha::Severity::error, "reset-failed", destroyed.error().to_string());
+                 if (*destroyed > 0) log_destroyed(*destroyed, kind);
                });
 }
 
-void Node::send_tickles(const ha::Tickle& tickle, const std::vector<ha::Client>& clients) {
-  const IpAddress& address = vip_addresses_[tickle.vip.value()];
+void Node::log_destroyed(std::uint32_t number, ha::FlowKind kind) {
+  if (kind == ha::FlowKind::half_open)
+    return log(ha::Severity::info, "half-open",
+               std::to_string(number) + " connections were ended that were never completed: their buckets have moved");
+  const bool is_cut_off = driver_.state().front_lost_since != Instant{};
+  log(ha::Severity::info, is_cut_off ? "front-limit" : "drain-limit",
+      std::to_string(number) + " old connections were reset: " +
+          (is_cut_off ? "the front has been dead for longer than the grace" : "the drain limit is over"));
+}
+
+void Node::tickle(const ha::Tickle& tickle) {
+  const std::vector<ha::Client> clients = client_book_.clients_of(tickle.of, tickle.vip, tickle.buckets, key_);
+  send_tickles(clients, [this, tickle](std::size_t sent) {
+    log(ha::Severity::info, "tickled",
+        "told " + std::to_string(sent) + " clients of " + name_of(config_, tickle.of) + " at " +
+            config_.vips[tickle.vip.value()].name + " that their connections are over");
+  });
+}
+
+void Node::ask_clients() {
+  worker_->run([inspector = inspector_, vips = vip_addresses_] { return inspector->list(vips); },
+               [this](Result<std::vector<netfilter::Flow>> flows) {
+                 if (flows.has_error()) return log(ha::Severity::error, "count-failed", flows.error().to_string());
+                 std::erase_if(*flows, netfilter::is_half_open);  // it would take that for an answer to its opener
+                 if (flows->empty()) return;
+                 send_tickles(clients_among(*flows, vip_addresses_), [this](std::size_t sent) {
+                   log(ha::Severity::info, "asked-clients",
+                       "asked " + std::to_string(sent) + " clients whether they still have their connections");
+                 });
+               });
+}
+
+void Node::send_tickles(const std::vector<ha::Client>& clients, std::function<void(std::size_t)> done) {
   std::vector<netfilter::TickleTarget> targets;
   for (const ha::Client& client : clients) {
+    const IpAddress& address = vip_addresses_[client.vip.value()];
     if (client.address.family() != address.family()) continue;
     targets.push_back(
         {.vip = address, .vip_port = client.vip_port, .client = client.address, .client_port = client.port});
   }
-  const bool is_own = tickle.of == driver_.state().settings.self;
-  const std::string vip = config_.vips[tickle.vip.value()].name;
-  tickler_->tickle(std::move(targets), [this, is_own, of = tickle.of, vip](std::size_t sent) {
+  tickler_->tickle(std::move(targets), [this, done = std::move(done)](std::size_t sent) {
     clients_tickled_ += sent;
-    const std::string told = std::to_string(sent) + " clients of " + name_of(config_, of) + " at " + vip;
-    log(ha::Severity::info, "tickled",
-        is_own ? "asked " + told + " whether they still have their connections"
-               : "told " + told + " that their connections are over");
+    done(sent);
   });
 }
 

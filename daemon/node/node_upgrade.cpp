@@ -53,7 +53,9 @@ Result<Node::Start> Node::open_data_plane(const config::Cluster& config, const c
     Result<netfilter::DataPlane> resumed = resume_front(config, self, key);
     if (resumed && resumed->lease() == (*left)->lease_until) {
       ha::Handoff handoff = handoff_of(**left, *resumed, config.vips.size());
-      return Start{.data_plane = std::move(*resumed), .handoff = std::move(handoff), .upgrade = {.state = "resuming"}};
+      return Start{.data_plane = std::move(*resumed),
+                   .handoff = std::move(handoff),
+                   .upgrade = {.state = "resuming", .text = "taking the share over from relaisd " + (*left)->version}};
     }
     why = resumed ? "the data plane has another lease than was announced" : resumed.error().to_string();
   }

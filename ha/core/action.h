@@ -34,8 +34,8 @@ struct Multicast {
 };
 
 // For a handover: which openers of these buckets (by VIP) has this node accepted? It goes on with those that are still
-// opening, but for those of a time when it was cut off: it gives them up, and they are not in the list, so the new owner
-// answers them. The answer is OpenersListed, also if it is "not known".
+// opening, but for those of a time when it was cut off: it gives them up, and they are not in the list, so the new
+// owner answers them. The answer is OpenersListed, also if it is "not known".
 struct ListOpeners {
   Epoch move;
   std::vector<BucketSet> buckets;
@@ -77,13 +77,18 @@ struct DestroyFlows {
 };
 
 // Tell the clients of these buckets that their connections with `of` are over: they are this node's now, in state
-// `serve`, so what a client answers to the tickle is reset. Of this node itself: ask the clients of its connections
-// whether they still have them.
+// `serve`, so what a client answers to the tickle is reset.
 struct Tickle {
   NodeId of;
   VipId vip;
   BucketSet buckets;
   bool operator==(const Tickle&) const = default;
+};
+
+// Ask the clients of this node's own connections whether they still have them: who has nothing any more ends the
+// connection with a reset, and it holds its bucket up no longer; who still has it confirms it.
+struct AskClients {
+  bool operator==(const AskClients&) const = default;
 };
 
 // The replicated state changed: keep a copy over restarts (best effort; what a node owns is never read from disk).
@@ -129,7 +134,7 @@ struct StopNow {
 };
 
 using Action = std::variant<ApplyStates, SetLease, Multicast, ListOpeners, LeaveOpeners, ForgetOpeners, DecideHeld,
-                            DestroyFlows, Tickle, SaveCluster, Report, Receipt, StopNow, StartSuccessor>;
+                            DestroyFlows, Tickle, AskClients, SaveCluster, Report, Receipt, StopNow, StartSuccessor>;
 using Actions = std::vector<Action>;
 
 }  // namespace relais::ha

@@ -1,4 +1,4 @@
-// Checks of a state that came from outside.
+// Questions to the replicated state, and the checks of one that came from outside.
 #include "ha/core/cluster.h"
 
 #include <algorithm>

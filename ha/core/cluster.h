@@ -106,7 +106,7 @@ enum class Presence : std::uint8_t {
 // What is known of a configured node beyond its membership; survives its absence.
 struct NodeRecord {
   bool drained = false;
-  bool grace = false;                  // its daemon died; its leftovers may come back
+  bool grace = false;                  // it was removed; it may come back to its connections
   bool retiring = false;               // its daemon was asked to stop: it gets nothing more
   Front front = Front::well;           // as it said
   bool front_lost = false;             // and what follows from all of them: others serve in its place (front.cpp)
@@ -119,6 +119,7 @@ struct NodeRecord {
   // Other than 0: it may have a lease of up to this length, earned by an announcement, not by heartbeats. Who becomes a
   // member meanwhile waits as long before it takes anything over from it.
   std::uint32_t long_lease_ms = 0;
+  bool brief_grace = false;  // the grace is that of a node that is gone from the ring
   bool operator==(const NodeRecord&) const = default;
 };
 

@@ -80,7 +80,8 @@ class MoveBook {
           static_cast<std::uint32_t>(std::uint64_t{left[route.from]} * move.buckets / buckets_left[route.from]);
       left[route.from] -= part;
       buckets_left[route.from] -= move.buckets;
-      (cluster_.nodes.at(route.from).grace ? move.flows_kept : move.flows_lost) = part;
+      const NodeRecord& from = cluster_.nodes.at(route.from);
+      (from.grace && !from.brief_grace ? move.flows_kept : move.flows_lost) = part;
     }
   }
 
@@ -288,7 +289,7 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
 }
 
 void Machine::let_claims_settle() {
-  state.claims_settle_at = now + state.settings.timing.hold_settle + state.settings.timing.heartbeat;
+  state.claims_settle_at = now + state.settings.timing.hold_settle + kHoldPoll + state.settings.timing.heartbeat;
 }
 
 void Machine::apply_holding(NodeId from, const Holding& holding) {

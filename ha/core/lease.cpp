@@ -104,7 +104,7 @@ Heartbeat make_heartbeat(const State& state) {
   return heartbeat;
 }
 
-// As of when this node asked to join.
+// As last counted.
 bool has_connections(const State& state) {
   return std::ranges::any_of(state.flows, [](const auto& vip) {
     return std::ranges::any_of(vip, [](std::uint32_t count) { return count > 0; });
@@ -172,12 +172,13 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (cluster().members.contains(from)) {
-    // A heartbeat that was sent before this node was accepted does not count it yet. Later: two halves went on, and
-    // this one counted the sender as away for an upgrade.
-    const bool was_left_out = !heartbeat.members.empty() && !heartbeat.members.contains(self()) &&
-                              now > state.accepted_at + state.settings.timing.silence;
+    // A heartbeat that was sent before this node was accepted does not count it yet. But a view's heartbeats are sent in
+    // that view, and who was accepted before it began is counted there: unless two halves went on, and this one counted
+    // the sender as away for an upgrade.
+    const bool was_left_out =
+        !heartbeat.members.empty() && !heartbeat.members.contains(self()) && state.accepted_at < state.view_since;
     if (was_left_out) {
-      report(Severity::warning, "yielded", from, name(from) + " has gone on without this node: asking for the state");
+      report(Severity::warning, "left-out", from, name(from) + " has gone on without this node: asking for the state");
       return become_joining();
     }
     hear_member(from, heartbeat);
@@ -221,7 +222,9 @@ void Machine::renew_lease() {
   state.lease_until = until;
   actions.emplace_back(SetLease{until});
   if (begins) state.let_in_due = true;
-  if (begins && (state.lease_ran_out || has_connections(state))) tickle_own();
+  // What clients sent while there was no lease was dropped: that a connection is over, too; and if the node was given
+  // up meanwhile, they were told so.
+  if (begins && (state.lease_ran_out || has_connections(state))) actions.emplace_back(AskClients{});
   if (state.let_in_due && has_ample_lease(state, now)) let_in_what_was_held();
   if (!state.lease_ran_out || until <= now) return;
   state.lease_ran_out = false;
@@ -327,9 +330,7 @@ void Machine::lift_fence(NodeId node, Epoch move) {
 
 Instant last_fence(const State& state) {
   Instant last{};
-  for (const auto& [node, fence] : state.fences) {
-    if (!state.cluster.members.contains(node)) last = std::max(last, fence.until);
-  }
+  for (const auto& [node, fence] : state.fences) last = std::max(last, fence.until);
   return last;
 }
 

@@ -4,6 +4,7 @@
 #include "ha/core/machine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace relais::ha {
 
@@ -22,7 +23,7 @@ constexpr Duration kHalfOpenLimit = std::chrono::seconds(11);
 struct Review {
   BucketSet cleared;
   BucketSet overdue;
-  BucketSet opened;
+  BucketSet half_open;
 };
 
 // Past the drain limit; or the clients of this node have not been able to reach it for longer than a grace: the
@@ -43,7 +44,7 @@ Review review_leftovers(State& state, std::size_t vip, Instant now) {
     if (state.flows[vip][bucket] > 0) {
       zero_counts = 0;
       review.overdue[bucket] = is_overdue(state, since, now);
-      review.opened[bucket] = now - since > kHalfOpenLimit && !state.half_open_ended[vip][bucket];
+      review.half_open[bucket] = now - since > kHalfOpenLimit && !state.half_open_ended[vip][bucket];
       continue;
     }
     if (zero_counts < kZeroCountsNeeded) ++zero_counts;
@@ -66,9 +67,9 @@ void Machine::on_flows(const FlowsCounted& counted) {
     const Review review = review_leftovers(state, i, now);
     if (review.cleared.any()) multicast(Cleared{.vip = vip, .buckets = review.cleared});
     if (review.overdue.any()) actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.overdue});
-    state.half_open_ended[i] |= review.opened;
-    if (review.opened.any())
-      actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.opened, .kind = FlowKind::half_open});
+    state.half_open_ended[i] |= review.half_open;
+    if (review.half_open.any())
+      actions.emplace_back(DestroyFlows{.vip = vip, .buckets = review.half_open, .kind = FlowKind::half_open});
   }
 }
 
@@ -124,23 +125,32 @@ void Machine::apply_grace_over(const GraceOver& over) {
   const auto record = cluster().nodes.find(over.node);
   if (record == cluster().nodes.end() || !record->second.grace || cluster().members.contains(over.node)) return;
   record->second.grace = false;
+  const bool is_brief = std::exchange(record->second.brief_grace, false);
   orphan_connections_of(over.node);
   const bool had_some = strip_leftovers(over.node);
   advance_epoch();
   state.grace_until.erase(over.node);
-  report(had_some ? Severity::warning : Severity::info, "grace-over", over.node,
+  report(had_some && !is_brief ? Severity::warning : Severity::info, "grace-over", over.node,
          name(over.node) + " did not come back in time" + (had_some ? ": connections that it had are given up" : ""));
 }
 
+void Machine::begin_grace(NodeId node) {
+  const Timing& timing = state.settings.timing;
+  state.grace_until[node] = now + (cluster().nodes.at(node).brief_grace ? timing.brief_grace : timing.grace);
+}
+
 void Machine::end_graces() {
+  const Duration retry = state.settings.timing.hello_retry;
   // Nobody joins during an upgrade (apply_hello): who is back must have the time to ask again.
   if (!state.grace_until.empty() && !upgrading_members(cluster()).empty()) {
-    for (auto& [node, until] : state.grace_until) until = std::max(until, now + 2 * state.settings.timing.hello_retry);
+    for (auto& [node, until] : state.grace_until) {
+      if (!cluster().nodes.at(node).brief_grace) until = std::max(until, now + 2 * retry);
+    }
   }
   if (!is_member() || present_members(cluster()).lowest() != self()) return;
   for (auto& [node, until] : state.grace_until) {
     if (now < until) continue;
-    until = now + state.settings.timing.hello_retry;  // again, should this one get lost with its view
+    until = now + retry;  // again, should this one get lost with its view
     multicast(GraceOver{node});
   }
 }

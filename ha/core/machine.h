@@ -1,8 +1,8 @@
 // Inside of step(): one event's work on one State. The parts are files of their own:
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
-//   share.cpp       what the data plane should do now           front.cpp     who is cut off from the clients
-//   orphans.cpp     clients to tickle                           upgrade.cpp   a daemon that is replaced
+//   share.cpp       what the data plane should do now       front.cpp     who is cut off from the clients
+//   orphans.cpp     clients to tickle                       upgrade.cpp   a daemon that is replaced
 // Two kinds of functions: those named apply_* (and install_*, which take a whole state over, and finish_, abandon_ and
 // strip_, which only they call) change the replicated Cluster, and for that may read only what is equal on every member
 // (the cluster, the view, the hellos of this view, the message); what they note beside it (fences, receipts, what this
@@ -136,6 +136,7 @@ struct Machine {
   bool strip_leftovers(NodeId node);
   void apply_cleared(NodeId from, const Cleared& cleared);
   void apply_grace_over(const GraceOver& over);
+  void begin_grace(NodeId node);
   void end_graces();
 
   // front.cpp
@@ -148,7 +149,6 @@ struct Machine {
   void orphan(NodeId node, VipId vip, std::size_t bucket);
   void orphan_connections_of(NodeId node);  // all that it owns or has left over
   void tickle_orphans();
-  void tickle_own();
 
   // share.cpp
   void publish_states();  // ApplyStates for every VIP whose table changed

@@ -20,11 +20,6 @@ Cause cause_of_leaving(const ViewChanged& view, NodeId node) {
   return Cause::node_died;
 }
 
-// After these the node itself lives on, with its connections: a new daemon may take them up again.
-bool grants_grace(Cause cause) {
-  return cause == Cause::daemon_died || cause == Cause::declared_dead || cause == Cause::left;
-}
-
 // Whether all other configured nodes together could have been a quorate ring without those who came into this view
 // together. (Nothing need show it: a frozen Corosync goes from the old ring straight into the new one, and who was in
 // between may have no daemon any more, but a lease.) A half is enough with a tie-breaker, but only with the lowest node
@@ -292,6 +287,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   NodeRecord& record = cluster().nodes[node];
   record.weights = hello.weights;  // as configured, or as an operator has told that daemon since
   record.grace = false;
+  record.brief_grace = false;
   record.retiring = false;
   record.front = hello.front;
   record.front_lost = false;  // the plan that follows says so, should it be
@@ -301,7 +297,10 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   record.presence = Presence::here;
   record.long_lease_ms = 0;  // who says hello without resuming anything holds no lease
   state.long_lease_until.erase(node);
-  state.fences.erase(node);
+  // It has no lease any more, but what it answered in the last moment of one its client has yet to answer.
+  const auto fence = state.fences.find(node);
+  if (fence != state.fences.end())
+    fence->second.until = std::min(fence->second.until, now + state.settings.timing.hold_settle);
   state.grace_until.erase(node);
   state.acknowledgements.erase(node);
   state.accepted_at = now;
@@ -321,7 +320,7 @@ void Machine::begin_membership() {
   }
   for (const auto& [epoch, move] : cluster().moves) state.move_started[epoch] = now;
   for (const auto& [node, record] : cluster().nodes) {
-    if (record.grace) state.grace_until[node] = now + state.settings.timing.grace;
+    if (record.grace) begin_grace(node);
     if (record.long_lease_ms > 0) note_long_lease(node);
   }
   let_claims_settle();  // of those that were made just before, this node has not been told
@@ -427,18 +426,18 @@ void Machine::apply_removal(NodeId node, Cause cause) {
   state.suspected_at.erase(node);
   cluster().members.erase(node);
   advance_epoch();
-  const bool grace = grants_grace(cause);
-  cluster().nodes.at(node).grace = grace;
+  // Its connections are kept for a while. After most causes the node itself lives on, and a new daemon may take them up
+  // again; and a ring that stumbles may leave a healthy node out for a moment.
+  cluster().nodes.at(node).grace = true;
+  cluster().nodes.at(node).brief_grace = cause == Cause::node_died;
+  begin_grace(node);
   cluster().nodes.at(node).retiring = false;
   cluster().nodes.at(node).front = Front::well;
   cluster().nodes.at(node).front_lost = false;
-  if (!grace) orphan_connections_of(node);
-  if (grace) state.grace_until[node] = now + state.settings.timing.grace;
   abandon_moves_of(node);
   for (BucketTable& table : cluster().vips) {
     for (Bucket& bucket : table) {
-      if (!grace) bucket.leftovers.erase(node);
-      if (grace && bucket.owner == node) bucket.leftovers.insert(node);
+      if (bucket.owner == node) bucket.leftovers.insert(node);
     }
   }
   report(cause == Cause::left ? Severity::info : Severity::warning, std::string(removal_kind(cause)), node,

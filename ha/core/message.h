@@ -96,7 +96,7 @@ struct Suspect {
   bool operator==(const Suspect&) const = default;
 };
 
-// "The grace of `node` is over": its leftovers are forgotten.
+// "The grace of `node` is over": what it had is given up, and its clients are told.
 struct GraceOver {
   NodeId node;
   bool operator==(const GraceOver&) const = default;

@@ -37,16 +37,6 @@ void Machine::orphan_connections_of(NodeId node) {
   }
 }
 
-// What clients sent while this node had no lease was dropped: that a connection is over, too, and if the node was given
-// up meanwhile, they were told so. Who has nothing any more ends the socket with a reset, and it holds its bucket up no
-// longer; who still has his connection confirms it.
-void Machine::tickle_own() {
-  BucketSet all;
-  all.set();
-  for (std::size_t vip = 0; vip < vip_count(); ++vip)
-    actions.emplace_back(Tickle{.of = self(), .vip = VipId(static_cast<std::uint8_t>(vip)), .buckets = all});
-}
-
 void Machine::tickle_orphans() {
   if (!is_member() || state.orphans.empty()) return;
   for (auto& [node, vips] : state.orphans) {

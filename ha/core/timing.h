@@ -20,6 +20,7 @@ struct Timing {
                            // client has not gone on: longer than the way to most clients and back
   Duration hello_retry{};  // a joiner that got no state asks again after so long
   Duration grace{};        // how long a node whose daemon died (not the node) may come back to its live connections
+  Duration brief_grace{};  // the same for a node that is gone from the ring, which may have left it out by mistake
   Duration leftover_minimum{};  // a released bucket stays leftover at least so long: clients that are still opening
   Duration upgrade{};           // the announced lease of a node whose daemon replaces itself
   Duration upgrade_answer{};    // in which everybody must have acknowledged that announcement
@@ -28,6 +29,9 @@ struct Timing {
 
   bool operator==(const Timing&) const = default;
 };
+
+// So late after it has settled may a held opener be let in: relaisd looks that often.
+inline constexpr Duration kHoldPoll = std::chrono::milliseconds(20);
 
 // Timing for a Corosync token. Requires token >= 50 ms.
 constexpr Timing timing_for_token(Duration token) {
@@ -47,6 +51,7 @@ constexpr Timing timing_for_token(Duration token) {
   timing.silence = timing.lease + timing.guard;
   timing.hello_retry = std::max<Duration>(timing.detection, 1s);
   timing.grace = 10s;
+  timing.brief_grace = 200ms;
   timing.leftover_minimum = 3s;
   timing.upgrade = 5s;  // loading the programs takes a fraction of a second, on a busy machine some
   timing.upgrade_answer = 1s;

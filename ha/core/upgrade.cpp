@@ -212,6 +212,7 @@ void Machine::apply_resumption(NodeId node, const Hello& hello) {
     return;
   }
   state.resumes = 0;
+  if (record.front_lost) state.front_lost_since = now;
   state.settings.weights.at(self()) = record.weights;
   begin_membership();
   speak_for_moves();

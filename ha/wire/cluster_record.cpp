@@ -11,7 +11,7 @@ namespace {
 
 void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   const auto& [drained, grace, retiring, front, front_lost, weights, incarnation, config_hash, heartbeat, connections,
-               presence, long_lease_ms] = node;
+               presence, long_lease_ms, brief_grace] = node;
   write_node(out, id);
   write_flag(out, drained);
   write_flag(out, grace);
@@ -23,9 +23,10 @@ void write_node_record(Writer& out, NodeId id, const ha::NodeRecord& node) {
   write_flag(out, retiring);
   write_front(out, front);
   write_flag(out, front_lost);
-  if (presence == ha::Presence::here && long_lease_ms == 0) return;
+  if (presence == ha::Presence::here && long_lease_ms == 0 && !brief_grace) return;
   out.put(static_cast<std::uint8_t>(presence));
   out.put(long_lease_ms);
+  write_flag(out, brief_grace);
 }
 
 std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
@@ -44,6 +45,7 @@ std::pair<NodeId, ha::NodeRecord> read_node_record(Reader in) {
   constexpr auto kLastPresence = static_cast<std::uint8_t>(ha::Presence::away);
   node.presence = static_cast<ha::Presence>(in.get_at_most<std::uint8_t>("node.presence", kLastPresence));
   node.long_lease_ms = in.get_at_most<std::uint32_t>("node.long_lease_ms", kLongestUnsure_ms);
+  node.brief_grace = read_flag(in, "node.brief_grace");
   return {id, std::move(node)};
 }
 

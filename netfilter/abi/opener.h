@@ -47,8 +47,8 @@ RELAIS_STATIC_ASSERT(sizeof(struct relais_opener) == 24, "value of openers");
 /* For so long after a bucket has been given up may an answer to an opener leave that was accepted just before. */
 #define RELAIS_OPENER_ACCEPTED_NS 100000000ULL
 
-/* For so long after a claim clients are still looked at that go on: the previous owner may have answered them in the
- * last moment of its lease, and what was held is let in up to 100 ms later, or 200 ms if the lease comes late. */
+/* For so long after a claim clients are still looked at that go on (and as long as there is no lease): the previous
+ * owner may have answered them in the last moment of its own, and what was held is let in up to 200 ms later. */
 #define RELAIS_CLAIM_SETTLES_NS 300000000ULL
 
 /* The source MAC by which the stack's firewall knows an opener that is to be held; locally administered. Frames that

@@ -140,7 +140,7 @@ static __always_inline int is_kept_opener(void *context, const struct packet *pa
   return is_noted(opener, RELAIS_OPENER_KEPT, now, RELAIS_OPENER_KEPT_NS) && is_opened_here(context, packet, segment);
 }
 
-static __always_inline enum relais_verdict leave_opener(void *context, const struct packet *packet,
+static __always_inline enum relais_verdict leave_opener(void *context, struct packet *packet,
                                                         const struct segment *segment)
 {
   const relais_opener_id id = opener_id(flow_hash(packet, segment), segment->client_number);
@@ -149,16 +149,15 @@ static __always_inline enum relais_verdict leave_opener(void *context, const str
   /* Most are somebody else's: no clock for them. */
   if (!opener || opener->fate != RELAIS_OPENER_KEPT)
     return RELAIS_DROP_LEFTOVER;
-  return is_kept_opener(context, packet, segment, opener, bpf_ktime_get_boot_ns()) ? RELAIS_PASS_REQUEST
-                                                                                   : RELAIS_DROP_LEFTOVER;
+  return is_kept_opener(context, packet, segment, opener, time_of(packet)) ? RELAIS_PASS_REQUEST : RELAIS_DROP_LEFTOVER;
 }
 
-static __always_inline enum relais_verdict hold_opener(void *context, const struct packet *packet,
+static __always_inline enum relais_verdict hold_opener(void *context, struct packet *packet,
                                                        const struct segment *segment, __u32 slot)
 {
   const __u64 flow = flow_hash(packet, segment);
   const relais_opener_id id = opener_id(flow, segment->client_number);
-  const __u64 now = bpf_ktime_get_boot_ns();
+  const __u64 now = time_of(packet);
   struct relais_opener *opener = bpf_map_lookup_elem(&openers, &id);
 
   if (is_kept_opener(context, packet, segment, opener, now))
@@ -173,7 +172,8 @@ static __always_inline int has_just_claimed(__u64 now)
   __u32 index = 0;
   __u64 *at = bpf_map_lookup_elem(&claimed_at, &index);
 
-  return at && now - *(volatile __u64 *)at < RELAIS_CLAIM_SETTLES_NS;
+  /* Signed: it may be stored after `now` was read. */
+  return at && (__s64)(now - *(volatile __u64 *)at) < (__s64)RELAIS_CLAIM_SETTLES_NS;
 }
 
 /* A segment that is no opener, in a bucket whose openers are held or were until just now: a connection's first segments

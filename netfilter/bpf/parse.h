@@ -33,7 +33,7 @@ struct packet {
   __u64 now; /* time_of() */
 };
 
-/* The clock read is the most expensive part of the packet path: once, and only for what would be answered. */
+/* The clock read is the most expensive part of the packet path: once a packet, and not for what others answer. */
 static __always_inline __u64 time_of(struct packet *packet)
 {
   if (packet->now == 0)

@@ -10,7 +10,8 @@
  *  1: one that was accepted before the bucket was handed over is this node's still
  *  2: one that the previous owner has accepted is that one's still
  *
- * What passes needs a valid lease as well, and SYNs without one are held. For others' packets the clock is not read. */
+ * What passes needs a valid lease as well, and SYNs without one are held. In `foreign` and `leftover`
+ * the clock is not read but for openers that are still this node's. */
 #ifndef RELAIS_BPF_VERDICT_H
 #define RELAIS_BPF_VERDICT_H
 

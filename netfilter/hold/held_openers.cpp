@@ -20,8 +20,7 @@ std::optional<HeldOpener> HeldOpeners::add(const HeldOpener& held) {
 std::vector<HeldOpener> HeldOpeners::take(std::span<const std::bitset<kBuckets>> buckets) {
   std::vector<HeldOpener> taken;
   for (auto held = oldest_first_.begin(); held != oldest_first_.end();) {
-    const Opener& opener = held->opener;
-    if (opener.vip.value() >= buckets.size() || !buckets[opener.vip.value()].test(opener.bucket.value())) {
+    if (!is_in(held->opener, buckets)) {
       ++held;
       continue;
     }

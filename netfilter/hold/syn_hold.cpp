@@ -4,6 +4,7 @@
 #include "netfilter/hold/opener_packet.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace relais::netfilter {
@@ -29,18 +30,17 @@ void SynHold::receive(Instant now) {
 
 void SynHold::take_in(PacketNumber packet, std::span<const std::uint8_t> bytes) {
   const auto opener = decode_opener(bytes);
-  const auto vip = opener ? std::ranges::find(settings_.vips, opener->vip) : settings_.vips.end();
-  if (vip == settings_.vips.end()) {
+  const std::optional<VipId> vip = opener ? find_vip(settings_.vips, opener->vip) : std::nullopt;
+  if (!vip) {
     ++counters_.malformed;
     return queue_->decide(packet, Verdict::drop);
   }
-  const VipId number(static_cast<std::uint8_t>(vip - settings_.vips.begin()));
   const FlowHash flow = flow_hash(
       settings_.key,
-      {.client = opener->client, .vip = number, .client_port = opener->client_port, .vip_port = opener->vip_port});
+      {.client = opener->client, .vip = *vip, .client_port = opener->client_port, .vip_port = opener->vip_port});
   const auto replaced = held_.add({.packet = packet,
                                    .opener = {.id = opener_id(flow, opener->first_number),
-                                              .vip = number,
+                                              .vip = *vip,
                                               .bucket = bucket_of(settings_.key, opener->client)},
                                    .flow = flow,
                                    .came = last_empty_});
@@ -51,26 +51,33 @@ void SynHold::take_in(PacketNumber packet, std::span<const std::uint8_t> bytes) 
 void SynHold::tick(Instant now) {
   receive(now);
   for (const HeldOpener& held : held_.take_older(now - settings_.age)) refuse(held, counters_.expired);
-  const auto settled =
-      std::ranges::partition(settling_, [&](const HeldOpener& held) { return now - held.came < settings_.settle; });
-  const std::vector<HeldOpener> ready(settled.begin(), settled.end());
-  settling_.erase(settled.begin(), settled.end());
-  for (const HeldOpener& held : ready) let_in(held, now);
+  for (const Settling& ready : take_settling([&](const Settling& settling) { return settling.until <= now; }))
+    let_in(ready.held, now);
+}
+
+std::vector<SynHold::Settling> SynHold::take_settling(const std::function<bool(const Settling&)>& is_meant) {
+  const auto meant = std::ranges::partition(settling_, std::not_fn(is_meant));
+  std::vector<Settling> taken(meant.begin(), meant.end());
+  settling_.erase(meant.begin(), meant.end());
+  return taken;
 }
 
 void SynHold::drop(Buckets buckets, Instant now) {
   receive(now);
   for (const HeldOpener& held : held_.take(buckets)) refuse(held, counters_.dropped);
+  const auto is_meant = [&](const Settling& settling) { return is_in(settling.held.opener, buckets); };
+  for (const Settling& settling : take_settling(is_meant)) refuse(settling.held, counters_.dropped);
 }
 
 void SynHold::release(Buckets buckets, Proof proof, Instant now) {
   receive(now);
   for (const HeldOpener& held : held_.take(buckets)) {
-    const bool is_settled = proof == Proof::listed || now - held.came >= settings_.settle;
-    if (is_settled) {
+    // By the data plane's clock: `came` is earlier.
+    const Instant settled = data_plane_.find(held.opener.id).since + settings_.settle;
+    if (proof == Proof::listed || settled <= now) {
       let_in(held, now);
     } else {
-      settling_.push_back(held);
+      settling_.push_back({.held = held, .until = settled});
     }
   }
 }
@@ -78,7 +85,7 @@ void SynHold::release(Buckets buckets, Proof proof, Instant now) {
 // Noted first: its answer would not leave otherwise, nor be named in a handover.
 void SynHold::let_in(const HeldOpener& held, Instant now) {
   if (now - held.came > settings_.age) return refuse(held, counters_.expired);
-  if (data_plane_.fate(held.opener.id) != OpenerFate::held) return refuse(held, counters_.answered);
+  if (data_plane_.find(held.opener.id).fate != OpenerFate::held) return refuse(held, counters_.answered);
   if (!data_plane_.may_answer(held.opener)) return refuse(held, counters_.dropped);
   if (!data_plane_.note_accepted(held.opener)) return refuse(held, counters_.dropped);
   queue_->decide(held.packet, Verdict::accept);

@@ -41,7 +41,7 @@ enum class Proof : std::uint8_t {
 struct HoldCounters {
   std::uint64_t held = 0;
   std::uint64_t released = 0;   // let in
-  std::uint64_t answered = 0;   // not let in: another node had answered
+  std::uint64_t answered = 0;   // not let in: another node had answered, or may have
   std::uint64_t dropped = 0;    // not let in: the bucket was not this node's to answer after all
   std::uint64_t expired = 0;    // waited their time: the owner lives
   std::uint64_t replaced = 0;   // by a later opener of the same flow
@@ -55,7 +55,7 @@ class SynHold {
 
   // What the hold asks of the data plane.
   struct DataPlaneView {
-    std::function<OpenerFate(OpenerId)> fate;
+    std::function<OpenerNote(OpenerId)> find;  // since: when it came
     std::function<Result<>(const Opener&)> note_accepted;
     std::function<bool(const Opener&)> may_answer;  // bucket and lease are this node's
   };
@@ -79,7 +79,13 @@ class SynHold {
   static constexpr Duration kPollInterval = std::chrono::milliseconds(20);
 
  private:
+  struct Settling {
+    HeldOpener held;
+    Instant until{};
+  };
+
   SynHold(const SynHoldSettings& settings, std::unique_ptr<HoldQueue> queue, DataPlaneView data_plane);
+  std::vector<Settling> take_settling(const std::function<bool(const Settling&)>& is_meant);
   void take_in(PacketNumber packet, std::span<const std::uint8_t> bytes);
   void let_in(const HeldOpener& held, Instant now);
   void refuse(const HeldOpener& held, std::uint64_t& counter);
@@ -88,7 +94,7 @@ class SynHold {
   std::unique_ptr<HoldQueue> queue_;
   DataPlaneView data_plane_;
   HeldOpeners held_;
-  std::vector<HeldOpener> settling_;
+  std::vector<Settling> settling_;
   Instant last_empty_{};
   HoldCounters counters_;
 };

@@ -72,8 +72,8 @@ class DataPlane {
   // then, and open() may follow.
   static Result<DataPlane> resume(const DataPlaneSettings& settings);
 
-  // Cannot fail. Buckets that answer less are stored before those that answer more. After a claim clients that go on are
-  // noted for a while (netfilter/plan/stores.h; netfilter/abi/opener.h: claimed_at).
+  // Cannot fail. Buckets that answer less are stored before those that answer more. After a claim clients that go on
+  // are noted for a while (netfilter/plan/stores.h; netfilter/abi/opener.h: claimed_at).
   void set_states(VipId vip, const BucketStates& states);
   BucketStates states(VipId vip) const;
   BucketState state(VipId vip, BucketId bucket) const;

@@ -1,4 +1,5 @@
-// Works on maps by name through the bpf() system call; only states and lease are mapped into memory.
+// Works on maps by name through the bpf() system call; only those of single words and the states are mapped into
+// memory.
 #include "netfilter/loader/map_set.h"
 
 #include "netfilter/abi/bucket_state.h"

@@ -27,11 +27,12 @@ OpenerRecord record_of(relais_opener_id id, const relais_opener& value) {
 
 }  // namespace
 
-OpenerFate OpenerTable::fate(OpenerId id) const {
+OpenerNote OpenerTable::find(OpenerId id) const {
   const relais_opener_id key = id.value();
   relais_opener value{};
-  if (bpf_map_lookup_elem(map_.get(), &key, &value) != 0) return OpenerFate::unknown;
-  return static_cast<OpenerFate>(value.fate);
+  if (bpf_map_lookup_elem(map_.get(), &key, &value) != 0) return {};
+  return {.fate = static_cast<OpenerFate>(value.fate),
+          .since = Instant(Duration(static_cast<std::int64_t>(value.since)))};
 }
 
 Result<std::vector<OpenerRecord>> OpenerTable::list() const {

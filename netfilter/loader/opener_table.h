@@ -18,7 +18,7 @@ class OpenerTable {
   explicit OpenerTable(UniqueFd map) : map_(std::move(map)) {}
 
   // `unknown` if nothing is noted (any more).
-  OpenerFate fate(OpenerId id) const;
+  OpenerNote find(OpenerId id) const;
   // All records, in no order. About a millisecond for a full map.
   Result<std::vector<OpenerRecord>> list() const;
   // Notes the fate of each; what was noted before is replaced. `now`: the boot clock.

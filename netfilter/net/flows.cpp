@@ -25,9 +25,8 @@ std::span<const std::uint8_t> payload_of(const nlmsghdr& header) {
 FlowCounts count_flows(std::span<const Flow> flows, std::span<const IpAddress> vips, const SipKey& key) {
   FlowCounts counts(vips.size());
   for (const Flow& flow : flows) {
-    const auto vip = std::ranges::find(vips, flow.vip);
-    if (vip == vips.end()) continue;
-    ++counts[static_cast<std::size_t>(vip - vips.begin())][bucket_of(key, flow.client).value()];
+    const std::optional<VipId> vip = find_vip(vips, flow.vip);
+    if (vip) ++counts[vip->value()][bucket_of(key, flow.client).value()];
   }
   return counts;
 }
@@ -64,14 +63,9 @@ Result<FlowCounts> FlowInspector::count(std::span<const IpAddress> vips, const S
   return count_flows(*flows, vips, key);
 }
 
-Result<std::uint32_t> FlowInspector::destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets,
-                                             const SipKey& key, Which which) {
-  const auto flows = list({&vip, 1});
-  if (!flows) return flows.error();
+Result<std::uint32_t> FlowInspector::destroy(std::span<const Flow> flows) {
   std::uint32_t destroyed = 0;
-  for (const Flow& flow : *flows) {
-    if (!buckets.test(bucket_of(key, flow.client).value())) continue;
-    if (which == Which::half_open && !is_half_open(flow)) continue;
+  for (const Flow& flow : flows) {
     const auto message = diag_message(SOCK_DESTROY, destroy_request(flow));
     const int error = message ? socket_.request(message) : ENOMEM;
     if (error == 0) ++destroyed;

@@ -16,8 +16,6 @@
 
 namespace relais::netfilter {
 
-enum class Which : std::uint8_t { all, half_open };
-
 using FlowCounts = std::vector<std::array<std::uint32_t, kBuckets>>;  // by position of the VIP, then by bucket
 
 // Pure: how many of `flows` each VIP and bucket has.
@@ -32,11 +30,10 @@ class FlowInspector {
   Result<std::vector<Flow>> list(std::span<const IpAddress> vips);
   Result<FlowCounts> count(std::span<const IpAddress> vips, const SipKey& key);
 
-  // Resets (SOCK_DESTROY: both ends are told, but of a half-open connection nobody) the connections of `vip` in `buckets`,
-  // all or those that are half open; returns how many. Needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY.
-  // The RST leaves only under a valid lease.
-  Result<std::uint32_t> destroy(const IpAddress& vip, const std::bitset<kBuckets>& buckets, const SipKey& key,
-                                Which which = Which::all);
+  // Resets these connections (SOCK_DESTROY: both ends are told, but of a half-open connection nobody); returns how many
+  // there still were. Needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY. The RST leaves only under a valid
+  // lease.
+  Result<std::uint32_t> destroy(std::span<const Flow> flows);
 
  private:
   explicit FlowInspector(NetlinkSocket socket) : socket_(std::move(socket)) {}

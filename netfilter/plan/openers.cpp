@@ -37,11 +37,11 @@ class Bytes {
   std::ptrdiff_t size_ = 0;
 };
 
+}  // namespace
+
 bool is_in(const Opener& opener, std::span<const std::bitset<kBuckets>> buckets) {
   return opener.vip.value() < buckets.size() && buckets[opener.vip.value()].test(opener.bucket.value());
 }
-
-}  // namespace
 
 FlowHash flow_hash(const SipKey& key, const FlowEnds& ends) {
   Bytes bytes;
@@ -62,7 +62,9 @@ OpenerList list_openers(std::span<const OpenerRecord> records, const ListRequest
   for (const OpenerRecord& record : records) {
     if (!is_in(record.opener, request.buckets) || record.since < request.forgotten) continue;
     const Duration age = request.now - record.since;
-    const bool is_others = record.fate == OpenerFate::elsewhere && age < kKept;
+    // One that this node has given up before is still opening here, too.
+    const bool is_others =
+        record.fate == OpenerFate::elsewhere && age < kKept && !request.opening.contains(record.flow);
     const bool is_own = record.fate == OpenerFate::accepted || (record.fate == OpenerFate::kept && age < kKept);
     Opener opener = record.opener;
     opener.phase = OpenerPhase::opening;

@@ -27,12 +27,22 @@ struct FlowEnds {
 
 using FlowHash = StrongId<struct FlowHashTag, std::uint64_t>;
 
+// `buckets`: by VIP.
+bool is_in(const Opener& opener, std::span<const std::bitset<kBuckets>> buckets);
+
 FlowHash flow_hash(const SipKey& key, const FlowEnds& ends);
 
 // `first_number`: the sequence number of the SYN.
 OpenerId opener_id(FlowHash flow, std::uint32_t first_number);
 
 enum class OpenerFate : std::uint8_t { unknown = 0, accepted = 1, held = 2, went_on = 3, kept = 4, elsewhere = 5 };
+
+// What became of one opener, and when.
+struct OpenerNote {
+  OpenerFate fate = OpenerFate::unknown;
+  Instant since{};
+  bool operator==(const OpenerNote&) const = default;
+};
 
 struct OpenerRecord {
   Opener opener;  // its phase means nothing here

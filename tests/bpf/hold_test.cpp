@@ -51,7 +51,7 @@ class HoldTest : public testing::TestWithParam<AttachChoice> {
     auto& plane = *segment_.b.plane;
     auto hold = SynHold::open(
         {.queue = {.number = kQueue}, .key = kKey, .vips = {kVip4, kVip6}, .age = age, .settle = kSettle},
-        {.fate = [&plane](OpenerId id) { return plane.openers().fate(id); },
+        {.find = [&plane](OpenerId id) { return plane.openers().find(id); },
          .note_accepted =
              [&plane](const Opener& opener) {
                return plane.openers().note({&opener, 1}, OpenerFate::accepted, boot_now());

@@ -21,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using netfilter::AttachChoice;
+using netfilter::Flow;
 using netfilter::FlowInspector;
 
 const std::vector<IpAddress> kVips = {kVip4, kVip6};
@@ -256,34 +257,33 @@ TEST_P(FlowInspectorTest, connections_are_counted_by_vip_and_bucket) {
   EXPECT_EQ(sum((*counts)[0]) + sum((*counts)[1]), 8U);
 }
 
-TEST_P(FlowInspectorTest, only_connections_of_the_given_buckets_and_vip_are_reset) {
+TEST_P(FlowInspectorTest, only_the_given_connections_are_reset) {
   for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
     Connection victim = connected(family, 1);
     Connection other = connected(family, 2);
-    ASSERT_NE(bucket_of(kKey, Segment::client_address(family, 1)), bucket_of(kKey, Segment::client_address(family, 2)));
-    std::bitset<kBuckets> buckets;
-    buckets.set(bucket_of(kKey, Segment::client_address(family, 1)).value());
-    const auto destroyed = inspector_->destroy(family == IpFamily::v4 ? kVip4 : kVip6, buckets, kKey);
+    auto flows = inspector_->list(kVips);
+    ASSERT_TRUE(flows) << flows.error().to_string();
+    std::erase_if(*flows, [&](const Flow& flow) { return flow.client != Segment::client_address(family, 1); });
+    const auto destroyed = inspector_->destroy(*flows);
     ASSERT_TRUE(destroyed) << destroyed.error().to_string();
     EXPECT_EQ(*destroyed, 1U);
     EXPECT_TRUE(victim.was_reset());
     EXPECT_TRUE(other.echoes());
+    EXPECT_EQ(inspector_->destroy(*flows).value(), 0U) << "it is gone";
   }
 }
 
 TEST_P(FlowInspectorTest, of_half_open_connections_nothing_is_left_and_others_stay) {
-  std::bitset<kBuckets> all;
-  all.set();
   Connection open = connected(IpFamily::v4, 1);
   segment_.client.shell("iptables -A OUTPUT -p tcp --tcp-flags SYN,ACK ACK -j DROP");
   const Connection half_open(segment_.client, Segment::client_address(IpFamily::v4, 1), kVip4);
-  const auto flows = [&] { return inspector_->list(kVips).value().size(); };
-  for (int i = 0; i < 200 && flows() < 2; ++i) std::this_thread::sleep_for(5ms);
-  ASSERT_EQ(flows(), 2U);
-  const auto destroyed = inspector_->destroy(kVip4, all, kKey, netfilter::Which::half_open);
-  ASSERT_TRUE(destroyed) << destroyed.error().to_string();
-  EXPECT_EQ(*destroyed, 1U);
-  EXPECT_EQ(flows(), 1U);
+  const auto flows = [&] { return inspector_->list(kVips).value(); };
+  for (int i = 0; i < 200 && flows().size() < 2; ++i) std::this_thread::sleep_for(5ms);
+  std::vector<Flow> doomed = flows();
+  std::erase_if(doomed, [](const Flow& flow) { return !netfilter::is_half_open(flow); });
+  ASSERT_EQ(doomed.size(), 1U);
+  EXPECT_EQ(inspector_->destroy(doomed).value(), 1U);
+  EXPECT_EQ(flows().size(), 1U);
   segment_.client.shell("iptables -F OUTPUT");
   EXPECT_TRUE(open.echoes());
 }

@@ -47,7 +47,7 @@ class OpenerTest : public BpfTest, public testing::WithParamInterface<const char
         kKey, {.client = client(), .vip = VipId(vip), .client_port = kClientPort, .vip_port = kVipPort});
   }
   OpenerId id() const { return netfilter::opener_id(flow(), kFirst); }
-  OpenerFate fate() { return programs().openers().fate(id()); }
+  OpenerFate fate() { return programs().openers().find(id()).fate; }
   void note(OpenerFate fate, Duration ago = {}) {
     const Opener opener{.id = id()};
     ASSERT_TRUE(programs().openers().note({&opener, 1}, fate, boot_now() - ago));

@@ -176,8 +176,9 @@ class Cluster:
     def why_still_unsettled(self):
         """For a message: the reason with the connections that the nodes have."""
         reason = self.unsettled() or "just now"
+        sockets = ["ss", "-Hnteo", "sport", "=", f":{topology.SERVICE_PORT}"]
         connections = [f"{node}: {line}" for node in self.running()
-                       for line in self.execute(node, ["ss", "-Hnteo", "sport", "=", f":{topology.SERVICE_PORT}"]).splitlines()]
+                       for line in self.execute(node, sockets).splitlines()]
         return "\n".join([reason, *connections[:MOST_CONNECTIONS]])
 
     def detection_ms(self):

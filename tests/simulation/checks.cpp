@@ -234,14 +234,19 @@ void Checks::check_tables(const SimNode& node) {
 void Checks::check_equal(const SimNode& node) {
   const ClusterPrint print = print_of(node.daemon->cluster);
   std::vector<Seen>& seen = seen_[node.position];
+  NodeSet away;
+  for (const auto& [id, record] : node.daemon->cluster.nodes) {
+    if (record.presence != ha::Presence::here) away.insert(id);
+  }
   for (const Seen& other : seen) {
-    if (!are_of_one_membership(other, {.node = node.id, .print = print})) continue;  // one of them is about to yield
+    if (!are_of_one_membership(other, {.node = node.id, .print = print, .away = away}))
+      continue;  // one of them is about to yield
     if (other.print != print)
       fail("I6: " + name(node) + " has another state than " + std::to_string(other.node.value()) +
            " before it:" + difference(other.print, print));
     return;
   }
-  seen.push_back({.node = node.id, .print = print});
+  seen.push_back({.node = node.id, .print = print, .away = away});
 }
 
 // Where both halves of a split go on, one of them may still count somebody as away for an upgrade who has founded the
@@ -249,7 +254,9 @@ void Checks::check_equal(const SimNode& node) {
 bool Checks::are_of_one_membership(const Seen& one, const Seen& other) const {
   const NodeSet members(one.print.members);
   const NodeSet others(other.print.members);
-  if (plan_.split == Split::both) return members.contains(other.node) && others.contains(one.node);
+  const bool one_waits = one.away.contains(other.node) && !others.contains(one.node);
+  const bool other_waits = other.away.contains(one.node) && !members.contains(other.node);
+  if (plan_.split == Split::both && (one_waits || other_waits)) return false;
   return !(members & others).empty();
 }
 

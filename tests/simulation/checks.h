@@ -72,6 +72,7 @@ class Checks {
   struct Seen {
     NodeId node;
     ClusterPrint print;
+    NodeSet away;  // for an upgrade, as it sees it
   };
   bool are_of_one_membership(const Seen& one, const Seen& other) const;
   std::unordered_map<std::uint64_t, std::vector<Seen>> seen_;  // by position in the stream; one per membership

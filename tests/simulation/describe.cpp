@@ -157,6 +157,7 @@ std::string describe(const ha::Action& action) {
                           return "tickle clients of " + name(tickle.of) + ", VIP " + number(tickle.vip.value()) +
                                  ", buckets " + number(tickle.buckets.count());
                         },
+                        [](const ha::AskClients&) { return std::string("ask clients"); },
                         [](const ha::SaveCluster&) { return std::string("save"); },
                         [](const ha::Report& report) { return "report " + report.kind + " " + name(report.node); },
                         [](const ha::Receipt& receipt) {

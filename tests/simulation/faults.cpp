@@ -151,15 +151,15 @@ void World::thaw_daemon(NodeId id) {
 
 void World::set_front(NodeId id, ha::Front front) {
   SimNode& own = node(id);
-  const bool is_second =
-      front != ha::Front::well && std::ranges::any_of(nodes_, [&](const SimNode& other) {
-        return other.id != id && (other.front != ha::Front::well || now() < other.front_back_at + kOneFault);
-      });
-  // What came to those two only waits for its retry.
-  if (is_second) {
-    for (auto& [opener, client] : clients_) client.began = Duration{-1};
+  if (front != ha::Front::well && front != own.front) {
+    const bool is_second = std::ranges::any_of(
+        nodes_, [&](const SimNode& other) { return other.id != id && now() < other.front_lost_at + kOneFault; });
+    // What came to those two only waits for its retry.
+    if (is_second) {
+      for (auto& [opener, client] : clients_) client.began = Duration{-1};
+    }
+    own.front_lost_at = now();
   }
-  if (front == ha::Front::well && own.front != ha::Front::well) own.front_back_at = now();
   own.front = front;
   if (own.daemon && !own.frozen) step(own, ha::FrontObserved{front});
 }

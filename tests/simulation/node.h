@@ -77,12 +77,13 @@ struct SimNode {
   Duration armed_for{};  // true time of the next tick; zero: none
   Duration lag{};        // relaisd gets the processor so late
   std::map<std::uint64_t, HeldOpener> held;
-  ha::Front front = ha::Front::well;        // as its relaisd finds it
-  std::optional<std::uint32_t> dies_after;  // actions of its next step that has any
-  bool stopped = false;                     // by order
-  ExecPlan exec;                            // of the next upgrade
-  std::optional<ha::Handoff> handoff;       // the successor has not started yet
-  Duration away_since{};                    // answers under an announced lease without a core; zero: does not
+  std::map<std::uint64_t, HeldOpener> settling;  // let in when their clients would have gone on
+  ha::Front front = ha::Front::well;             // as its relaisd finds it
+  std::optional<std::uint32_t> dies_after;       // actions of its next step that has any
+  bool stopped = false;                          // by order
+  ExecPlan exec;                                 // of the next upgrade
+  std::optional<ha::Handoff> handoff;            // the successor has not started yet
+  Duration away_since{};                         // answers under an announced lease without a core; zero: does not
 
   // Whether its connections are owed protection: as a member, and until the grace is over. A fault of the ring ends
   // that until the node is accepted again, because the others may take it for dead.
@@ -92,7 +93,7 @@ struct SimNode {
   Duration member_since{};
   bool is_member = false;
 
-  Duration front_back_at{-1000000000};  // when it was last well again
+  Duration front_lost_at{-10'000'000'000};  // the last time
 
   // Whether frames go from clients to it and back.
   bool is_reached() const { return up && front != ha::Front::no_carrier; }

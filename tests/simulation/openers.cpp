@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 constexpr Duration kKept = 10s;            // RELAIS_OPENER_KEPT_NS
 constexpr Duration kJustAccepted = 100ms;  // RELAIS_OPENER_ACCEPTED_NS
 constexpr Duration kClaimSettles = 300ms;  // RELAIS_CLAIM_SETTLES_NS
+constexpr Duration kPoll = 20ms;           // SynHold::kPollInterval
 constexpr Duration kListSlack = 500ms;
 constexpr Duration kAnswerAgain = 1s;
 
@@ -72,12 +73,15 @@ void World::hold_opener(SimNode& node, std::uint64_t opener) {
 
 void World::accept_opener(SimNode& node, std::uint64_t opener) {
   Client& client = clients_.at(opener);
+  const NodeSet members = node.daemon ? node.daemon->cluster.members : NodeSet{};
   if (plan_.split == Split::both) {
-    client.met_two_halves |= std::ranges::any_of(nodes_, [&](const SimNode& other) {
-      return other.id != node.id && client.accepted_by.contains(other.id) && !share_membership(node, other);
+    client.met_two_halves |= std::ranges::any_of(client.accepted_by, [&](const auto& acceptor) {
+      const auto& [other, others] = acceptor;
+      const bool lives_apart = this->node(other).up && !members.contains(other);
+      return other != node.id && (!others.contains(node.id) || lives_apart);
     });
   }
-  client.accepted_by.insert(node.id);
+  client.accepted_by[node.id] = members;
   DataPlane& plane = node.data_plane;
   plane.openers[opener] =
       NotedOpener{.fate = Fate::accepted, .since = node.clock.local(now()), .vip = client.vip, .bucket = client.bucket};
@@ -148,7 +152,8 @@ void World::list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners
   ha::OpenersListed listed{.move = list.move};
   for (auto& [opener, note] : own.data_plane.openers) {
     if (!list.buckets[note.vip][note.bucket] || note.since < own.data_plane.openers_since) continue;
-    const bool opening = is_opening(own, opener) && note.fate != Fate::elsewhere;
+    if (note.fate == Fate::elsewhere && is_opening(own, opener)) continue;  // given up by an earlier list
+    const bool opening = is_opening(own, opener);
     const bool is_own_opener = note.fate == Fate::accepted || note.fate == Fate::kept;
     const bool is_recent = local - note.since < plan_.timing.hold + kListSlack;
     const bool is_others = note.fate == Fate::elsewhere && local - note.since < kKept;
@@ -178,6 +183,9 @@ void World::leave_openers(SimNode& node, const ha::LeaveOpeners& leave) {
 
 void World::decide_held(SimNode& node, const ha::DecideHeld& decide) {
   const Instant local = node.clock.local(now());
+  if (decide.decision == ha::HeldDecision::drop)
+    std::erase_if(node.settling,
+                  [&](const auto& entry) { return decide.buckets[entry.second.vip][entry.second.bucket]; });
   for (auto held = node.held.begin(); held != node.held.end();) {
     const auto [opener, entry] = *held;
     if (!decide.buckets[entry.vip][entry.bucket]) {
@@ -190,11 +198,22 @@ void World::decide_held(SimNode& node, const ha::DecideHeld& decide) {
     if (decide.decision == ha::HeldDecision::release || settled <= Duration{}) {
       let_in(node.id, opener);
     } else {
-      scheduler_.after(settled, [this, id = node.id, process = node.process, opener] {
-        if (this->node(id).daemon && !this->node(id).frozen && this->node(id).process == process) let_in(id, opener);
-      });
+      node.settling[opener] = entry;
+      scheduler_.after(settled + prng_.between(0, kPoll / 1us) * 1us,
+                       [this, id = node.id, process = node.process, opener] { let_in_settled(id, process, opener); });
     }
   }
+}
+
+void World::let_in_settled(NodeId id, std::uint32_t process, std::uint64_t opener) {
+  SimNode& own = node(id);
+  if (!own.daemon || own.process != process) return;
+  if (own.frozen) {
+    scheduler_.after(kPoll, [this, id, process, opener] { let_in_settled(id, process, opener); });
+    return;
+  }
+  const auto settled = own.settling.extract(opener);
+  if (!settled.empty() && own.clock.local(now()) - settled.mapped().came <= plan_.timing.hold) let_in(id, opener);
 }
 
 void World::let_in(NodeId id, std::uint64_t opener) {

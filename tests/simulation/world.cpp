@@ -80,6 +80,24 @@ bool World::is_over() {
   return now() - settled_since_ > 100ms;
 }
 
+// Whether stops and dead fronts together may leave nobody for some seconds: a node that was stopped takes some to be
+// back, as does one whose front is well again.
+bool World::may_be_without_any_front() const {
+  constexpr Duration kBack = 5s;
+  const auto takes_out = [](const Fault& fault) {
+    return fault.kind == FaultKind::stop || fault.kind == FaultKind::front_lost;
+  };
+  return std::ranges::any_of(plan_.faults, [&](const Fault& fault) {
+    if (!takes_out(fault)) return false;
+    NodeSet out;
+    for (const Fault& other : plan_.faults) {
+      const bool overlaps = other.at <= fault.at && fault.at < other.at + other.lasts + kBack;
+      if (takes_out(other) && overlaps) out = out | other.nodes;
+    }
+    return out.size() == plan_.nodes.size();
+  });
+}
+
 void World::check_bounds() {
   const auto gap_within = [&](Duration bound, const char* what) {
     const Duration gap = checks_.longest_gap();
@@ -93,13 +111,8 @@ void World::check_bounds() {
     }
   };
   const ha::Timing& timing = plan_.timing;
-  NodeSet out_of_service;
-  for (const Fault& fault : plan_.faults) {
-    if (fault.kind == FaultKind::stop || fault.kind == FaultKind::front_lost)
-      out_of_service = out_of_service | fault.nodes;
-  }
   const bool is_owed_an_answer = plan_.kind == Kind::crash || plan_.kind == Kind::upgrades ||
-                                 (plan_.kind == Kind::orderly && out_of_service.size() < plan_.nodes.size());
+                                 (plan_.kind == Kind::orderly && !may_be_without_any_front());
   if (is_owed_an_answer && plan_.loss_permille == 0 && result_.unanswered > 0)
     checks_.fail("I13: " + std::to_string(result_.unanswered) + " openers were never answered");
   if (plan_.kind == Kind::crash) {
@@ -198,6 +211,7 @@ void World::kill_daemon(NodeId id) {
   trace("node " + std::to_string(id.value()) + " loses relaisd");
   own.daemon.reset();
   own.held.clear();
+  own.settling.clear();
   own.inbox.clear();
   ++own.process;
   note_membership(own);
@@ -244,6 +258,7 @@ void World::lose_power(NodeId id) {
   ring_.crash(id);
   own.daemon.reset();
   own.held.clear();
+  own.settling.clear();
   own.inbox.clear();
   own.frozen = false;
   own.is_member = false;
@@ -331,8 +346,8 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  [&](const ha::ForgetOpeners&) { plane.openers_since = node.clock.local(now()); },
                  [&](const ha::DecideHeld& decide) { decide_held(node, decide); },
                  [&](const ha::DestroyFlows& flows) { destroy_flows(node, flows); },
+                 [&](const ha::AskClients&) {},
                  [&](const ha::Tickle& tickle) {
-                   if (tickle.of == node.id) return;
                    const BucketMask outside = tickle.buckets & ~plane.serving[tickle.vip.value()];
                    if (outside.any()) checks_.fail("a tickle for buckets that are not served: nobody would be reset");
                  },
@@ -340,6 +355,8 @@ void World::carry_out(SimNode& node, const ha::Action& action) {
                  [&](const ha::Report& report) {
                    // The others have never known its connections.
                    if (report.kind == "yielded") node.is_owed = false;
+                   if (report.kind == "left-out" && plan_.split != Split::both)
+                     checks_.fail("a member was left out in its own view");
                  },
                  [&](const ha::Receipt&) {},
                  [&](const ha::StartSuccessor&) { replace_daemon(node); },

@@ -56,13 +56,13 @@ struct Client {
   std::uint8_t vip = 0;
   std::uint8_t bucket = 0;
   Duration began{};
-  Duration way{};               // to a node and back
-  std::uint32_t sent = 0;       // how often the opener was sent
-  bool has_come = false;        // to some node: until then nobody owes an answer
-  NodeSet accepted_by;          // who has let it in
-  NodeSet answered_by;          // whose answers have come
-  Duration answered_after{-1};  // negative: not yet
-  bool met_two_halves = false;  // that both went on, and let it in
+  Duration way{};                         // to a node and back
+  std::uint32_t sent = 0;                 // how often the opener was sent
+  bool has_come = false;                  // to some node: until then nobody owes an answer
+  std::map<NodeId, NodeSet> accepted_by;  // who has let it in, and who was a member with it then
+  NodeSet answered_by;                    // whose answers have come
+  Duration answered_after{-1};            // negative: not yet
+  bool met_two_halves = false;            // that both went on, and let it in
 };
 
 class World {
@@ -76,6 +76,7 @@ class World {
   void trace(const std::string& line);
   bool is_over();
   void check_bounds();
+  bool may_be_without_any_front() const;
 
   // world.cpp: machines and relaisd
   void boot(NodeId id);
@@ -125,6 +126,7 @@ class World {
   void list_openers(NodeId id, std::uint32_t process, const ha::ListOpeners& list);
   void leave_openers(SimNode& node, const ha::LeaveOpeners& leave);
   void decide_held(SimNode& node, const ha::DecideHeld& decide);
+  void let_in_settled(NodeId id, std::uint32_t process, std::uint64_t opener);
   void let_in(NodeId id, std::uint64_t opener);
   void prune_openers(SimNode& node);
   bool is_lost() { return plan_.loss_permille > 0 && prng_.chance(plan_.loss_permille); }

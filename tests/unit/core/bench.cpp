@@ -171,6 +171,7 @@ void Bench::carry_out(std::uint32_t node, const Action& action) {
                  [&](const ForgetOpeners&) {},
                  [&](const DecideHeld&) {},
                  [&](const DestroyFlows&) {},
+                 [&](const AskClients&) {},
                  [&](const Tickle&) {},
                  [&](const SaveCluster&) { own.saved = own.state->cluster; },
                  [&](const Report&) {},

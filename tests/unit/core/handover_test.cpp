@@ -88,7 +88,7 @@ TEST(Handover, who_joins_just_after_a_claim_waits_until_what_was_held_is_let_in)
   bench.take_actions(3);
   bench.view(set_of({1, 2, 3}));
   const Duration claimed_at = bench.now();
-  ASSERT_EQ(bench.count(1, BucketState::serve), 128U) << "claimed at once: its lease is over long since";
+  ASSERT_EQ(bench.count(1, BucketState::adopt), 42U) << "claimed at once: its lease is over long since";
   while (bench.now() < claimed_at + 2s && first_message<Holding>(bench.actions(3)) == bench.actions(3).size())
     bench.run(1ms);
   EXPECT_GE(bench.now(), claimed_at + bench.timing().hold_settle);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace relais::ha {
 namespace {
 
@@ -79,6 +81,36 @@ TEST(Founding, is_void_where_a_member_has_spoken) {
   bench.send_as(3, Snapshot{.for_node = kNoNode, .forming = set_of({3}), .cluster = bench.cluster(1)});
   bench.run(2s);
   expect_sound(bench, {1, 2, 3});
+}
+
+// Node 2 counts this one out, though both were members together: two halves went on.
+bool yields_to_who_left_it_out(Bench& bench) {
+  bench.told();
+  const Heartbeat heartbeat{.sequence = bench.cluster(1).nodes.at(NodeId(2)).heartbeat + 1, .members = set_of({2, 3})};
+  bench.give(1, Delivered{.from = NodeId(2), .message = {.view = bench.state(1).view.view, .body = heartbeat}});
+  const auto told = bench.told();
+  return std::ranges::find(told, "n1 report left-out n2") != told.end() && !bench.is_member(1) && !bench.has_lease(1);
+}
+
+TEST(LeftOut, a_member_that_another_does_not_count_asks_for_the_state) {
+  Bench bench = formed();
+  bench.view(set_of({1, 2, 3}));
+  bench.run(100ms);
+  EXPECT_TRUE(yields_to_who_left_it_out(bench));
+}
+
+// However late it comes: this node may have been frozen.
+TEST(LeftOut, a_heartbeat_that_was_sent_before_the_acceptance_says_nothing) {
+  Bench bench = formed();
+  bench.kill(1);
+  bench.view(set_of({2, 3}));
+  bench.run(1s);
+  bench.start(1);
+  bench.view(set_of({1, 2, 3}));
+  bench.run(3s);
+  ASSERT_TRUE(bench.is_member(1));
+  EXPECT_FALSE(yields_to_who_left_it_out(bench));
+  EXPECT_TRUE(bench.is_member(1));
 }
 
 TEST(Founding, members_that_were_silent_in_the_view_yield_to_it) {

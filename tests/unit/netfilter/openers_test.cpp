@@ -66,6 +66,10 @@ TEST_F(ListOpeners, of_an_owner_that_was_cut_off_what_was_opening_then_is_given_
   EXPECT_EQ(found.kept, goes_on_with);
 }
 
+TEST_F(ListOpeners, what_was_given_up_is_not_listed_the_second_time_either) {
+  EXPECT_TRUE(list({record(1, OpenerFate::elsewhere, 1s)}, {FlowHash(1001)}).openers.empty());
+}
+
 TEST_F(ListOpeners, what_stays_with_a_third_node_is_passed_on_but_not_kept) {
   const OpenerList found = list({record(1, OpenerFate::elsewhere, 9s), record(2, OpenerFate::elsewhere, 11s)});
   EXPECT_EQ(found.openers, (std::vector{opener(1, 3, OpenerPhase::opening)}));

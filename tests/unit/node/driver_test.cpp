@@ -29,6 +29,7 @@ class Recorder : public Effects {
   void decide(const ha::DecideHeld&) override { said.emplace_back("decide held"); }
   void tickle(const ha::Tickle&) override {}
   void destroy(const ha::DestroyFlows&) override { said.emplace_back("destroy"); }
+  void ask_clients() override { said.emplace_back("ask clients"); }
   void save(const ha::Cluster&) override { said.emplace_back("save"); }
   void record(const ha::Report& report) override { said.push_back(report.kind); }
   void record(const ha::Receipt&) override { said.emplace_back("receipt"); }

@@ -51,7 +51,8 @@ ha::NodeRecord any_record(Prng& random) {
           .heartbeat = random.next(),
           .connections = any<std::uint32_t>(random),
           .presence = static_cast<ha::Presence>(random.below(3)),
-          .long_lease_ms = static_cast<std::uint32_t>(random.below(60'001))};
+          .long_lease_ms = static_cast<std::uint32_t>(random.below(60'001)),
+          .brief_grace = random.chance(500)};
 }
 
 ha::Move any_move(Prng& random) {
