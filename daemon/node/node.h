@@ -162,9 +162,9 @@ class Node final : private Effects, private control::Backend {
   std::size_t clients_unlisted_ = 0;  // of the last count
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
-  // Last: their jobs use the parts above. Files, and the firewall, have a thread of their own, because a disk that hangs
-  // or a program that holds the firewall must not keep the connections from being counted, without which no node joins;
-  // and a handover waits for its list of openers.
+  // Last: their jobs use the parts above. Files, and the firewall, have a thread of their own, because a disk that
+  // hangs or a program that holds the firewall must not keep the connections from being counted, without which no node
+  // joins; and a handover waits for its list of openers.
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Worker> file_worker_;
   std::unique_ptr<Worker> opener_worker_;

@@ -172,9 +172,9 @@ void Machine::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   if (from == self()) {
     state.self_delivered = heartbeat.sequence;
   } else if (cluster().members.contains(from)) {
-    // A heartbeat that was sent before this node was accepted does not count it yet. But a view's heartbeats are sent in
-    // that view, and who was accepted before it began is counted there: unless two halves went on, and this one counted
-    // the sender as away for an upgrade.
+    // A heartbeat that was sent before this node was accepted does not count it yet. But a view's heartbeats are sent
+    // in that view, and who was accepted before it began is counted there: unless two halves went on, and this one
+    // counted the sender as away for an upgrade.
     const bool was_left_out =
         !heartbeat.members.empty() && !heartbeat.members.contains(self()) && state.accepted_at < state.view_since;
     if (was_left_out) {
