@@ -106,6 +106,12 @@ class Flood(Scenario):
         return sum(len(self.cluster.execute(node, ["ss", "-Hnt", "state", "syn-recv"]).splitlines())
                    for node in self.cluster.running())
 
+    def leave_half_open(self, *words):
+        """A second of flood, slow enough that no node needs SYN cookies."""
+        done = subprocess.run([LAB, "--prefix", harness.options.prefix, "flood", "--rate", "500", "--duration", "1",
+                               *words], text=True, capture_output=True, check=False, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def resets_of_clients(self):
         """TCP's OutRsts in the clients' network."""
         lines = [line.split() for line in self.cluster.execute("client", ["cat", "/proc/net/snmp"]).splitlines()
@@ -114,19 +120,14 @@ class Flood(Scenario):
 
     def test_a_flood_leaves_half_open_connections_and_nobody_resets_them(self):
         before = self.resets_of_clients()
-        done = subprocess.run([LAB, "--prefix", harness.options.prefix, "flood", "--rate", "500", "--duration", "1",
-                               "--json", self.result_path("flood.json")], text=True, capture_output=True, check=False,
-                              timeout=30)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.leave_half_open("--json", self.result_path("flood.json"))
         with open(self.result_path("flood.json"), encoding="utf-8") as file:
             self.assertGreater(json.load(file)["sent"], 300)
         self.assertGreater(self.half_open(), 100)
         self.assertEqual(self.resets_of_clients(), before)
 
     def test_what_is_half_open_when_its_bucket_moves_is_ended_soon(self):
-        done = subprocess.run([LAB, "--prefix", harness.options.prefix, "flood", "--rate", "500", "--duration", "1"],
-                              text=True, capture_output=True, check=False, timeout=30)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.leave_half_open()
         self.assertGreater(self.half_open(), 100)
         self.assertEqual(self.cluster.relais("n1", "drain", "n2", "--no-wait")[0], 0)
         wait_until(lambda: self.left_over_of("n2"), 5, "the drained node has no leftovers")
