@@ -9,7 +9,6 @@
 #include "ha/core/machine.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace relais::ha {
 
