@@ -31,7 +31,7 @@ void diagnose_link(const RingFacts& ring, const RingFacts::Link& link, Findings&
                       "link " + std::to_string(link.number) + ": knet_ping_interval is " + text(link.ping_interval_ms) +
                           ", knet_ping_timeout is " + text(link.ping_timeout_ms),
                       "knet takes a healthy link for dead, and the cluster falls apart every few seconds",
-                      "set knet_ping_interval: 200 and knet_ping_timeout: 600 for the link in " + ring.path +
+                      "set knet_ping_interval: 200 and knet_ping_timeout: 2000 for the link in " + ring.path +
                           " (relaisd writes it so), then corosync-cfgtool -R"});
 }
 

@@ -65,7 +65,8 @@ corosync::Arbiter arbiter_of(const config::Arbiter& arbiter) {
           .heartbeat = arbiter.heartbeat};
 }
 
-corosync::ProcessSettings process_settings(const config::Cluster& config, const ClusterKey& key) {
+corosync::ProcessSettings process_settings(const config::Cluster& config, const config::Node& self,
+                                           const ClusterKey& key) {
   corosync::ProcessSettings settings;
   corosync::RingSetup ring{.cluster_name = config.name,
                            .nodes = {},
@@ -79,6 +80,7 @@ corosync::ProcessSettings process_settings(const config::Cluster& config, const 
   }
   settings.configuration = corosync::render_corosync_conf(ring);
   settings.authkey = key.corosync_authkey();
+  settings.links = self.links;
   return settings;
 }
 
@@ -194,7 +196,7 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       opener_worker_(std::make_unique<Worker>(io)) {
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
-  corosync::ProcessSettings settings = process_settings(config_, parts.key);
+  corosync::ProcessSettings settings = process_settings(config_, self_, parts.key);
   if (config_.arbiter) {
     arbiter_ = std::make_unique<corosync::ArbiterClient>(
         io,

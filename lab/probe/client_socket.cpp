@@ -53,11 +53,15 @@ int connect_error(int fd) {
   return error;
 }
 
-std::uint8_t retransmissions(int fd) {
+Handshake handshake_of(int fd) {
   tcp_info info{};
   socklen_t length = sizeof info;
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
-  return static_cast<std::uint8_t>(std::min<std::uint32_t>(info.tcpi_total_retrans, 255));
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return {};
+  Handshake handshake;
+  handshake.retransmitted = static_cast<std::uint8_t>(std::min<std::uint32_t>(info.tcpi_total_retrans, 255));
+  // The first sample of the round-trip time is the SYN's; of a SYN that was sent again it would be the last one's.
+  if (info.tcpi_total_retrans == 0 && info.tcpi_rtt > 0) handshake.duration = std::chrono::microseconds(info.tcpi_rtt);
+  return handshake;
 }
 
 std::string server_name(const std::string& received) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/unique_fd.h"
 #include "lab/probe/addresses.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace relais::probe {
@@ -21,8 +23,12 @@ Result<UniqueFd> open_udp(const IpAddress& source, const SocketAddress& target);
 // After EPOLLOUT: 0 if the connect succeeded, else its errno.
 int connect_error(int fd);
 
-// How often segments of this TCP socket were sent again, at most 255.
-std::uint8_t retransmissions(int fd);
+// How a connect that has succeeded went, as the kernel saw it.
+struct Handshake {
+  std::uint8_t retransmitted = 0;    // SYNs that were sent again, at most 255
+  std::optional<Duration> duration;  // SYN to SYN-ACK, if the SYN was sent once: free of the probe's own delays
+};
+Handshake handshake_of(int fd);  // before anything is sent
 
 // The name that a server says first: all before the first newline of `received`; empty while it is incomplete.
 std::string server_name(const std::string& received);

@@ -24,7 +24,8 @@ inline constexpr NodeIndex kNobody = 0;
 // One connection (or one datagram) that was tried.
 struct Attempt {
   Instant start;
-  std::optional<Duration> connect;  // from start to established; absent: never. UDP: to the answer
+  std::optional<Duration> connect;  // from start (of TCP: from the SYN, where the kernel knows) to established;
+                                    // absent: never. UDP: to the answer
   std::uint32_t source = 0;         // into Record::sources
   NodeIndex node = kNobody;         // who said its name
   Outcome outcome = Outcome::failed;

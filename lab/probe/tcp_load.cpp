@@ -44,8 +44,9 @@ class TcpLoad::Connection : public EventHandler {
     if (const int error = connect_error(fd_.get()); error != 0) {
       return end(error == ECONNREFUSED ? Outcome::refused : error == ECONNRESET ? Outcome::reset : Outcome::failed);
     }
-    attempt_.connect = now - attempt_.start;
-    attempt_.retransmitted = retransmissions(fd_.get());
+    const Handshake handshake = handshake_of(fd_.get());
+    attempt_.connect = handshake.duration.value_or(now - attempt_.start);
+    attempt_.retransmitted = handshake.retransmitted;
     limit_begins_ = now;
     owner_.loop_.watch(fd_.get(), EPOLLIN, *this);
   }

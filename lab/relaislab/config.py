@@ -48,7 +48,8 @@ def corosync_conf(plan):
     """For a lab without relaisd. knet's ping times are explicit: its defaults split a ring with a short token."""
     token_ms = topology.TOKEN_MS[plan.timing]
     links = "".join(
-        f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 200\n    knet_ping_timeout: 600\n  }}\n"
+        f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 200\n    knet_ping_timeout: 2000\n"
+        "    knet_pong_count: 1\n  }\n"
         for link in (0, 1))
     nodes = "".join(
         f"  node {{\n    nodeid: {topology.number_of(node)}\n    name: {node}\n"

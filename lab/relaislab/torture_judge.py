@@ -20,6 +20,7 @@ TIME_LIMIT_MS = 8500.0      # the probe gives an attempt up after 8 s
 SLOT_MS = 100.0
 ECHO_MS = 200.0              # a long-lived connection is heard each 100 ms, and a moment later
 SETTLE_LIMIT_S = 30.0
+MAX_TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ def row(what, bound, measured, good):
 
 
 def count_row(what, found):
-    """Nothing of a sort may be found; the first one is told."""
-    return row(what, "0", str(len(found)) + (f" (first: {found[0]})" if found else ""), not found)
+    """Nothing of a sort may be found; the first ones are told."""
+    told = ", ".join(map(str, found[:MAX_TOLD])) + (", …" if len(found) > MAX_TOLD else "")
+    return row(what, "0", f"{len(found)} ({told})" if found else "0", not found)
 
 
 def is_excused_trouble(trouble, excuses, shift_ms):
@@ -94,7 +96,8 @@ def probe_rows(probe, excuses, run):
     total = probe["total"]
     untold = total["failed"] + total["refused"] + total["reset"] - len(troubles)
     harm += ["one that the probe does not tell of"] * max(0, untold)
-    delayed = [f"{begin_ms / 1000:.1f} s" for begin_ms in delayed_slots(probe, shift_ms)
+    delayed = [f"{begin_ms / 1000:.1f} s by up to {slowest_ms:.0f} ms"
+               for begin_ms, slowest_ms in delayed_slots(probe, shift_ms)
                if not any(excuse.begin_ms - SLOT_MS < begin_ms <= excuse.end_ms for excuse in excuses)]
     return [row("connections that succeeded", "> 0", str(total["ok"]), total["ok"] > 0),
             count_row("connections lost that no lost node had", harm),
@@ -103,8 +106,9 @@ def probe_rows(probe, excuses, run):
 
 
 def delayed_slots(probe, shift_ms):
-    """Begin, ms after the run's begin, of the slots in which delayed connections started."""
-    return [number * probe["slot_ms"] + shift_ms for number, slot in enumerate(probe["timeline"]) if slot["delayed"]]
+    """The slots in which delayed connections started: begin, ms after the run's begin, and the slowest connect."""
+    return [(number * probe["slot_ms"] + shift_ms, slot["slowest_connect_ms"])
+            for number, slot in enumerate(probe["timeline"]) if slot["delayed"]]
 
 
 def broken(probe, excuses, shift_ms):

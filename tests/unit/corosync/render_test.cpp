@@ -48,14 +48,14 @@ totem {
   interface {
     linknumber: 0
     knet_ping_interval: 200
-    knet_ping_timeout: 600
-    knet_pong_count: 2
+    knet_ping_timeout: 2000
+    knet_pong_count: 1
   }
   interface {
     linknumber: 1
     knet_ping_interval: 200
-    knet_ping_timeout: 600
-    knet_pong_count: 2
+    knet_ping_timeout: 2000
+    knet_pong_count: 1
   }
 }
 nodelist {

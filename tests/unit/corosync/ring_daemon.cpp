@@ -59,6 +59,11 @@ void say(const std::string& kind, const std::string& fields) {
   std::fflush(stdout);
 }
 
+std::vector<IpAddress> links_of(NodeId node) {
+  const auto low = static_cast<std::uint8_t>(node.value());
+  return {IpAddress::v4({192, 0, 2, low}), IpAddress::v4({198, 51, 100, low})};
+}
+
 RingSetup setup_of(const Options& options) {
   RingSetup setup{.cluster_name = "rlsco",
                   .nodes = {},
@@ -66,10 +71,7 @@ RingSetup setup_of(const Options& options) {
                   .two_node = TwoNodeRule::lowest,
                   .key_file = "/etc/corosync/authkey"};
   for (std::uint32_t id = 1; id <= options.nodes; ++id) {
-    const auto low = static_cast<std::uint8_t>(id);
-    setup.nodes.push_back({.id = NodeId(id),
-                           .name = "n" + std::to_string(id),
-                           .links = {IpAddress::v4({192, 0, 2, low}), IpAddress::v4({198, 51, 100, low})}});
+    setup.nodes.push_back({.id = NodeId(id), .name = "n" + std::to_string(id), .links = links_of(NodeId(id))});
   }
   return setup;
 }
@@ -78,6 +80,7 @@ ProcessSettings process_settings_of(const Options& options) {
   ProcessSettings settings;
   settings.configuration = render_corosync_conf(setup_of(options));
   settings.authkey.assign(256, 0x5a);
+  settings.links = links_of(options.self);
   settings.run_directory = "/run/relais";
   settings.log_file = options.directory + "/corosync-" + std::to_string(options.self.value()) + ".log";
   return settings;

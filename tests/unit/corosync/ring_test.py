@@ -328,6 +328,11 @@ class ThreeNodes(Cluster):
         for line in node.lines:
             if line["kind"] == "view" and line["members"] == [1]:
                 self.assertFalse(line["quorate"], "alone and quorate")
+        back = now_ms()
+        time.sleep(2)   # what hears one of the others earlier than another falls out again a second later
+        for number in self.numbers:
+            changes = [line for line in self.nodes[number].lines if line["kind"] == "view" and line["at"] > back]
+            self.assertEqual(changes, [], f"node {number}: the ring did not stay")
 
     def test_an_ordered_stop_ends_corosync(self):
         since = now_ms()
