@@ -10,6 +10,7 @@
 #include "daemon/node/view.h"
 #include "ha/core/step.h"
 #include "ha/corosync/render.h"
+#include "netfilter/net/neighbours.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
@@ -65,8 +66,7 @@ corosync::Arbiter arbiter_of(const config::Arbiter& arbiter) {
           .heartbeat = arbiter.heartbeat};
 }
 
-corosync::ProcessSettings process_settings(const config::Cluster& config, const config::Node& self,
-                                           const ClusterKey& key) {
+corosync::ProcessSettings process_settings(const config::Cluster& config, const ClusterKey& key) {
   corosync::ProcessSettings settings;
   corosync::RingSetup ring{.cluster_name = config.name,
                            .nodes = {},
@@ -80,7 +80,6 @@ corosync::ProcessSettings process_settings(const config::Cluster& config, const 
   }
   settings.configuration = corosync::render_corosync_conf(ring);
   settings.authkey = key.corosync_authkey();
-  settings.links = self.links;
   return settings;
 }
 
@@ -196,7 +195,8 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       opener_worker_(std::make_unique<Worker>(io)) {
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
-  corosync::ProcessSettings settings = process_settings(config_, self_, parts.key);
+  corosync::ProcessSettings settings = process_settings(config_, parts.key);
+  settings.before_start = [this] { keep_neighbours(); };
   if (config_.arbiter) {
     arbiter_ = std::make_unique<corosync::ArbiterClient>(
         io,
@@ -228,6 +228,14 @@ void Node::open_metrics() {
             .report = [this](const Error& error) { log(ha::Severity::warning, "metrics", error.to_string()); }});
   if (metrics.has_error()) return log(ha::Severity::error, "no-metrics", metrics.error().to_string());
   metrics_server_.emplace(std::move(*metrics));
+}
+
+// What hinders it is said once.
+void Node::keep_neighbours() {
+  const Result<void> kept = netfilter::keep_neighbours(self_.links);
+  const std::string trouble = kept ? std::string() : kept.error().to_string();
+  if (!kept && trouble != neighbour_trouble_) log(ha::Severity::warning, "neighbours-not-kept", trouble);
+  neighbour_trouble_ = trouble;
 }
 
 void Node::start() {

@@ -93,6 +93,7 @@ class Node final : private Effects, private control::Backend {
   control::Version version() override;
 
   void open_hold();
+  void keep_neighbours();
   void watch_hold_rule();
   void without_hold(const Error& error);
   void on_program_asked(const Result<>& answer);
@@ -150,6 +151,7 @@ class Node final : private Effects, private control::Backend {
   Program successor_;                   // that is asked, or shall run
   control::UpgradeStatus upgrade_;      // of this relaisd, or by which it came
   std::string front_trouble_;           // reported, until it changes
+  std::string neighbour_trouble_;       // the same
   bool ended_ = false;                  // handlers that are on their way begin nothing new
   bool state_file_is_bad_ = false;      // reported, until a write succeeds again
   std::uint64_t count_generation_ = 0;  // a count that began before the role changed is not for the new role

@@ -5,7 +5,6 @@
 #include "base/invariant.h"
 #include "ha/corosync/files.h"
 #include "ha/corosync/kept_program.h"
-#include "ha/corosync/neighbours.h"
 #include "ha/corosync/run_record.h"
 #include "ha/corosync/spawn.h"
 
@@ -124,7 +123,7 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   }
 
   void attempt() {
-    prepare_links();
+    if (settings_.before_start) settings_.before_start();
     auto found = find_running(program());
     if (found.has_error()) return fail(found.error());
     std::optional<RunningProgram>& running = *found;
@@ -138,13 +137,6 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
       report(ha::Severity::info, "corosync-replaced", "corosync runs with other settings and is started again");
       end_process(ProcessPhase::replacing);
     }
-  }
-
-  void prepare_links() {
-    const auto kept = keep_neighbours(settings_.links);
-    const std::string error = kept ? std::string() : kept.error().to_string();
-    if (!kept && error != link_error_) report(ha::Severity::warning, "neighbours-not-kept", error);
-    link_error_ = error;
   }
 
   std::uint64_t wanted_fingerprint() const { return fingerprint_of(settings_.configuration, settings_.authkey); }
@@ -278,7 +270,6 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   bool adopted_ = false;
   std::uint64_t starts_ = 0;
   std::string last_error_;
-  std::string link_error_;  // why the heartbeat links are not as they should be
   Instant running_since_{};
   std::uintmax_t log_start_ = 0;  // where this Corosync's output begins
   UniqueFd check_output_;

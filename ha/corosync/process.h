@@ -3,7 +3,6 @@
 // Corosync that runs, and the ring has noticed nothing. One that was started with other settings is ended first.
 #pragma once
 
-#include "base/address.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "ha/core/action.h"
@@ -27,7 +26,7 @@ namespace relais::corosync {
 struct ProcessSettings {
   std::string configuration;  // text of corosync.conf; its `keyfile` is directory/authkey
   std::vector<std::uint8_t> authkey;
-  std::vector<IpAddress> links;  // this node's heartbeat addresses: the kernel keeps its neighbours there
+  std::function<void()> before_start;  // called each time before it is adopted or started; may be empty
   std::filesystem::path program = "/usr/sbin/corosync";
   std::filesystem::path directory = "/etc/corosync";                // gets corosync.conf and authkey, both 0600
   std::filesystem::path run_directory = "/run/relais";              // gets the record of what was started
@@ -62,8 +61,7 @@ struct ProcessStatus {
 class CorosyncProcess {
  public:
   // Kinds of reports: "corosync-started", "corosync-adopted", "corosync-replaced" (info); "corosync-failed" (error:
-  // cannot be started or ended by itself, with the reason and the way out, once per reason), "corosync-stopped" (info),
-  // "neighbours-not-kept" (warning: see neighbours.h).
+  // cannot be started or ended by itself, with the reason and the way out, once per reason), "corosync-stopped" (info).
   CorosyncProcess(boost::asio::io_context& io, ProcessSettings settings, std::function<void(ha::Report)> report);
 
   CorosyncProcess(const CorosyncProcess&) = delete;

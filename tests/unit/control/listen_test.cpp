@@ -1,7 +1,7 @@
 // Opening the control socket and the metrics address.
 #include "daemon/control/listen.h"
 
-#include "tests/unit/control/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -94,7 +94,8 @@ TEST(ControlSocketFile, a_file_that_is_no_socket_is_not_removed) {
 
 TEST(ControlSocketFile, paths_that_cannot_be_sockets_are_refused) {
   const TemporaryDirectory directory;
-  for (const std::string& path : {std::string(), std::string("relative.sock"), directory / std::string(120, 'x')}) {
+  for (const std::string& path :
+       {std::string(), std::string("relative.sock"), (directory / std::string(120, 'x')).string()}) {
     EXPECT_THAT(ControlSocket::open(path, {}).error().way_out, HasSubstr("absolute path of at most 107 bytes")) << path;
   }
   std::ofstream(directory / "file") << "data";

@@ -5,7 +5,7 @@
 #include "daemon/control/server.h"
 #include "tests/unit/control/backend_double.h"
 #include "tests/unit/control/client.h"
-#include "tests/unit/control/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // The cluster's secret: what a key file may be, and that the keys derived from it stay the same over releases.
 #include "base/cluster_key.h"
 
-#include "tests/unit/corosync/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gtest/gtest.h>
 
@@ -54,7 +54,7 @@ TEST(ClusterKey, bad_keys_are_refused_with_the_reason) {
 }
 
 TEST(ClusterKey, a_file_that_others_can_read_is_refused_with_the_command_that_repairs_it) {
-  const corosync::TemporaryDirectory directory;
+  const TemporaryDirectory directory;
   directory.write("cluster.key", kHex);
   const auto path = directory / "cluster.key";
   std::filesystem::permissions(path, std::filesystem::perms(0644));

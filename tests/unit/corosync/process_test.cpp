@@ -5,7 +5,7 @@
 #include "ha/corosync/run_record.h"
 #include "ha/corosync/spawn.h"
 
-#include "tests/unit/corosync/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

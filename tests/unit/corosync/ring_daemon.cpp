@@ -13,6 +13,7 @@
 #include "ha/corosync/process.h"
 #include "ha/corosync/render.h"
 #include "ha/corosync/ring_connection.h"
+#include "netfilter/net/neighbours.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -80,7 +81,10 @@ ProcessSettings process_settings_of(const Options& options) {
   ProcessSettings settings;
   settings.configuration = render_corosync_conf(setup_of(options));
   settings.authkey.assign(256, 0x5a);
-  settings.links = links_of(options.self);
+  settings.before_start = [links = links_of(options.self)] {
+    if (const auto kept = netfilter::keep_neighbours(links); !kept)
+      say("error", "\"text\":" + json_text(kept.error().what));
+  };
   settings.run_directory = "/run/relais";
   settings.log_file = options.directory + "/corosync-" + std::to_string(options.self.value()) + ".log";
   return settings;

@@ -1,6 +1,8 @@
 // The saved cluster state: what is read back, and what a missing, damaged or unwritable file does.
 #include "daemon/node/state_file.h"
 
+#include "tests/unit/temporary_directory.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,16 +15,10 @@ namespace {
 
 class StateFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "relais-state-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string file() const { return directory_ + "/cluster.state"; }
 
-  std::string directory_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 ha::Cluster some_cluster() {

@@ -1,7 +1,7 @@
 // Which programs relaisd would run in its place.
 #include "daemon/node/successor.h"
 
-#include "tests/unit/control/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -22,7 +22,7 @@ class Successor : public testing::Test {
   }
   static std::string refusal(const Result<>& answer) { return answer.has_error() ? answer.error().to_string() : ""; }
 
-  control::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(Successor, is_asked_with_the_arguments_that_it_will_get) {
@@ -41,8 +41,8 @@ TEST_F(Successor, that_cannot_be_started_is_refused) {
 }
 
 TEST_F(Successor, must_be_an_executable_by_its_absolute_path) {
-  for (const std::string& file :
-       {std::string("relaisd"), std::string(""), std::string("/no/such"), directory_ / "", script("plain", "", 0644)}) {
+  for (const std::string& file : {std::string("relaisd"), std::string(""), std::string("/no/such"),
+                                  (directory_ / "").string(), script("plain", "", 0644)}) {
     EXPECT_TRUE(find_program(file).has_error()) << file;
   }
 }

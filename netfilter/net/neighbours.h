@@ -1,4 +1,4 @@
-// How the kernel keeps its neighbours (ARP, NDP) on the heartbeat links.
+// How the kernel keeps its neighbours (ARP, NDP) on the heartbeat links, by sysctl.
 //
 // A node that is plugged in again must reach all others at the same moment: a ring in which one member hears somebody
 // whom another one does not cannot form (decision 1). By default the kernel forgets all neighbours of an interface that
@@ -12,11 +12,11 @@
 #include <filesystem>
 #include <span>
 
-namespace relais::corosync {
+namespace relais::netfilter {
 
 // Lets the interfaces that have these addresses keep their neighbours without carrier, and ask for a missing one each
 // 100 ms; they give up after three seconds as ever. At once, and until somebody sets it otherwise: like Corosync it
 // outlives relaisd. Everything is tried; the first failure is returned. `sysctls` is for tests.
 Result<> keep_neighbours(std::span<const IpAddress> links, const std::filesystem::path& sysctls = "/proc/sys/net");
 
-}  // namespace relais::corosync
+}  // namespace relais::netfilter

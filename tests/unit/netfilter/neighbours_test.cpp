@@ -1,13 +1,13 @@
 // The kernel's neighbours on the heartbeat links: which files are written, and what is said if they cannot be.
-#include "ha/corosync/neighbours.h"
+#include "netfilter/net/neighbours.h"
 
-#include "tests/unit/corosync/temporary_directory.h"
+#include "tests/unit/temporary_directory.h"
 
 #include <gtest/gtest.h>
 
 #include <iterator>
 
-namespace relais::corosync {
+namespace relais::netfilter {
 namespace {
 
 const IpAddress kLoopback = IpAddress::v4({127, 0, 0, 1});
@@ -71,4 +71,4 @@ TEST_F(Neighbours, of_an_address_that_no_interface_has_are_an_error_and_hinder_n
 }
 
 }  // namespace
-}  // namespace relais::corosync
+}  // namespace relais::netfilter

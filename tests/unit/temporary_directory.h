@@ -1,21 +1,23 @@
-// A directory of a test's own, removed with all that is in it.
+// A directory of a test's own that others may enter, removed with all that is in it.
 #pragma once
 
 #include "base/invariant.h"
 
-#include <stdlib.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-namespace relais::corosync {
+namespace relais {
 
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rlsco-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "relais-test-XXXXXX").string();
     INVARIANT(::mkdtemp(pattern.data()) != nullptr, "the temporary directory is writable");
+    INVARIANT(::chmod(pattern.c_str(), 0755) == 0, "the owner may change the mode");
     path_ = pattern;
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
@@ -25,6 +27,7 @@ class TemporaryDirectory {
     std::filesystem::remove_all(path_, ignored);
   }
 
+  const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   // Writes a file below the directory.
@@ -34,4 +37,4 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace relais::corosync
+}  // namespace relais

@@ -1,5 +1,5 @@
 // The kernel's neighbours on the heartbeat links: see neighbours.h.
-#include "ha/corosync/neighbours.h"
+#include "netfilter/net/neighbours.h"
 
 #include "base/unique_fd.h"
 
@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-namespace relais::corosync {
+namespace relais::netfilter {
 namespace {
 
 struct FreeAddresses {
@@ -100,4 +100,4 @@ Result<> keep_neighbours(std::span<const IpAddress> links, const std::filesystem
   return outcome;
 }
 
-}  // namespace relais::corosync
+}  // namespace relais::netfilter
