@@ -4,7 +4,7 @@ What a fault may cost: a node that is lost (dead, frozen, cut off) takes the con
 openers of its clients wait for the takeover. Nothing else may be felt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import idle_judge, topology
 from .torture_plan import DETECTION_MS, KINDS
@@ -15,7 +15,9 @@ TAKEOVER_MS = 200.0         # after the detection: the lease's end, the claim, a
 DEAF_TOKENS = 5.5
 CARRIER_MS = 300.0          # a front link without carrier is noticed, and the share handed over
 GATEWAY_MS = 1050.0         # three checks of the gateway at 250 ms without answer, and the handover
-SYN_RETRY_MS = 1100.0       # openers that a dead front link swallows are sent again by the client
+# Openers that a dead front link swallows, clients send again (RFC 6298): so long after the first time, or a bit later.
+SYN_RETRIES_MS = (0.0, 1000.0, 3000.0, 7000.0)
+SYN_RETRY_LAG_MS = 100.0
 TIME_LIMIT_MS = 8500.0      # the probe gives an attempt up after 8 s
 SLOT_MS = 100.0
 ECHO_MS = 200.0              # a long-lived connection is heard each 100 ms, and a moment later
@@ -31,9 +33,16 @@ class Excuse:
     loses: str
     node: str
     begin_ms: float
-    end_ms: float         # openers sent until then may be late
-    answered_ms: float    # … and are answered by then
+    end_ms: float         # openers sent until then may be late, and are answered then
     broken_ms: float      # clients of the node learn by then that their connections are gone
+
+    def answered_ms(self, sent_ms):
+        """When an opener that was first sent then must have its answer. Nobody holds what a dead front link swallows,
+        so there it is the client's first retry after the end."""
+        if self.loses != "front":
+            return self.end_ms
+        return SYN_RETRY_LAG_MS + min((sent_ms + retry_ms for retry_ms in SYN_RETRIES_MS
+                                       if sent_ms + retry_ms >= self.end_ms), default=self.end_ms)
 
 
 def delay_ms(kind, timing):
@@ -57,10 +66,15 @@ def excuses_of(run, timing):
             continue
         loses = KINDS[fault["kind"]].loses
         end_ms = fault["done_ms"] + wait_ms
-        found.append(Excuse(fault["kind"], loses, fault["node"], fault["begin_ms"], end_ms,
-                            end_ms + (SYN_RETRY_MS if loses == "front" else 0),
-                            fault["over_ms"]))
-    return found
+        found.append(Excuse(fault["kind"], loses, fault["node"], fault["begin_ms"], end_ms, fault["over_ms"]))
+    return [after_lost_nodes(excuse, found) if excuse.loses == "front" else excuse for excuse in found]
+
+
+def after_lost_nodes(front, excuses):
+    """A share is handed over in the ring. While that leaves a lost node out, a dead front link has to wait."""
+    ends = [excuse.end_ms + CARRIER_MS for excuse in excuses
+            if excuse.loses == "node" and excuse.begin_ms <= front.end_ms and excuse.end_ms >= front.begin_ms]
+    return replace(front, end_ms=max([front.end_ms, *ends]))
 
 
 def row(what, bound, measured, good):
@@ -130,8 +144,8 @@ def fitting_excuses(excuses, at_ms):
     allowed to wait for that one."""
     fitting = [excuse for excuse in excuses if excuse.begin_ms <= at_ms <= excuse.end_ms]
     waits_ms = -1.0
-    while fitting and waits_ms < max(excuse.answered_ms for excuse in fitting):
-        waits_ms = max(excuse.answered_ms for excuse in fitting)
+    while fitting and waits_ms < (answered_ms := max(excuse.answered_ms(at_ms) for excuse in fitting)):
+        waits_ms = answered_ms
         fitting = [excuse for excuse in excuses if excuse.begin_ms <= waits_ms and excuse.end_ms >= at_ms]
     return fitting
 
@@ -146,9 +160,9 @@ def checker_rows(verdict, excuses, run):
         if not fitting:
             unexcused.append(f"{item['client']} at {at_ms / 1000:.2f} s")
             continue
-        best = max(fitting, key=lambda excuse: excuse.answered_ms)
+        best = max(fitting, key=lambda excuse: excuse.answered_ms(at_ms))
         group = "front" if best.loses == "front" else "node"
-        late_ms[group] = max(late_ms[group], answered_ms - best.answered_ms)
+        late_ms[group] = max(late_ms[group], answered_ms - best.answered_ms(at_ms))
     told = [f"{item['client']} at {(item['wall_ms'] - run['begin_wall_ms']) / 1000:.2f} s"
             for item in (*verdict["two"], *verdict["none"])]
     two, none = told[:len(verdict["two"])], told[len(verdict["two"]):]

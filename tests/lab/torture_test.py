@@ -239,6 +239,29 @@ class Judgement(unittest.TestCase):
                                           seen["probe"]["phases"][1]["long"].update(breaks=[])),
                             "last answer after the notice time and a retry, front lost")
 
+    def test_whom_a_dead_front_link_swallows_twice_is_answered_at_the_next_retry(self):
+        """Silent: noticed after 1050 ms, so later than the first retry of an opener that was sent at once."""
+        def answered_after(*late):
+            def change(seen):
+                seen["run"]["faults"][0]["kind"] = "cut-front-silent"
+                seen["exactly_one"]["late"].append(opener(*late))
+            return change
+        last = "last answer after the notice time and a retry, front lost"
+        self.assert_accepted(answered_after(10_120, 3_080))
+        self.assert_refused(answered_after(10_120, 3_120), last)
+        self.assert_accepted(answered_after(10_160, 1_080))
+        self.assert_refused(answered_after(10_160, 3_080), last)
+
+    def test_a_dead_front_link_waits_for_the_ring_that_loses_a_node(self):
+        def with_front(begin_ms, sent_ms):
+            def change(seen):
+                seen["run"]["faults"].append({"kind": "cut-front", "node": "n1", "text": "", "begin_ms": begin_ms,
+                                              "done_ms": begin_ms, "end_ms": 12_000, "over_ms": 15_000})
+                seen["exactly_one"]["late"].append(opener(sent_ms, 1_040))
+            return change
+        self.assert_accepted(with_front(10_050, 10_950))   # without n2's crash it is over at 10,350, with it at 11,040
+        self.assert_refused(with_front(9_500, 10_950), "openers answered late outside of a fault's time")
+
     def test_connections_of_the_dead_node_are_excused(self):
         self.assert_accepted(self.with_trouble())
         self.assert_accepted(self.with_trouble(node=""))
