@@ -32,7 +32,7 @@ void diagnose_link(const RingFacts& ring, const RingFacts::Link& link, Findings&
                           ", knet_ping_timeout is " + text(link.ping_timeout_ms),
                       "knet takes a healthy link for dead, and the cluster falls apart every few seconds",
                       "set knet_ping_interval: 200 and knet_ping_timeout: 2000 for the link in " + ring.path +
-                          " (relaisd writes it so), then corosync-cfgtool -R"});
+                          ": relaisd writes it so when it starts"});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "netfilter/loader/bpf_file_system.h"
 #include "netfilter/net/link.h"
 #include "netfilter/net/multicast.h"
+#include "netfilter/net/neighbours.h"
 #include "netfilter/net/vip_address.h"
 
 #include <fcntl.h>
@@ -133,7 +134,7 @@ Result<netfilter::QueueRule> hold_rule(const config::Node& self) {
 }
 
 FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode) {
-  FrontCheck check;
+  FrontCheck check{.neighbours = netfilter::keep_neighbours(self.links)};
   const Result<netfilter::Link> link = find_front(self);
   if (link.has_error()) return check;  // FrontWatch has said so, at once
   Result<std::vector<IpAddress>> gateways = find_gateways(self);

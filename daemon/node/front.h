@@ -40,10 +40,11 @@ struct FrontCheck {
   std::optional<Error> unguarded;   // a program is gone: the VIPs were taken off, a new start puts all back
   std::optional<Error> trouble;     // an address could not be changed, or the programs not be looked at
   std::optional<std::vector<IpAddress>> gateways;  // of the default routes, if they could be read
+  Result<> neighbours;  // whether the heartbeat links keep theirs; somebody may have made an interface anew
 };
 
 // Requires the lock. To be called now and then while the data plane, attached in `mode`, serves: sees whether what
-// open_front() put there still is. May take long (the kernel's network lock): not for the thread of the lease.
+// open_front() put there still is, and looks after the heartbeat links' interfaces, too. May take long (the kernel's network lock): not for the thread of the lease.
 FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode);
 
 // Requires the lock. Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In

@@ -196,7 +196,6 @@ Node::Node(boost::asio::io_context& io, Parts parts)
   for (const config::Vip& vip : config_.vips) vip_addresses_.push_back(vip.address);
   const auto report = [this](const ha::Report& said) { record(said); };
   corosync::ProcessSettings settings = process_settings(config_, parts.key);
-  settings.before_start = [this] { keep_neighbours(); };
   if (config_.arbiter) {
     arbiter_ = std::make_unique<corosync::ArbiterClient>(
         io,
@@ -231,8 +230,7 @@ void Node::open_metrics() {
 }
 
 // What hinders it is said once.
-void Node::keep_neighbours() {
-  const Result<void> kept = netfilter::keep_neighbours(self_.links);
+void Node::note_neighbours(const Result<void>& kept) {
   const std::string trouble = kept ? std::string() : kept.error().to_string();
   if (!kept && trouble != neighbour_trouble_) log(ha::Severity::warning, "neighbours-not-kept", trouble);
   neighbour_trouble_ = trouble;
@@ -244,6 +242,7 @@ void Node::start() {
   }
   open_hold();
   driver_.start();
+  note_neighbours(netfilter::keep_neighbours(self_.links));
   corosync_->start();
   if (arbiter_) arbiter_->start();
   ring_ = std::make_unique<corosync::RingLink>(
@@ -360,6 +359,7 @@ void Node::watch_front() {
                  [this](FrontCheck check) {
                    if (check.gateways) front_watch_->set_routed_gateways(std::move(*check.gateways));
                    on_front_check(check);
+                   note_neighbours(check.neighbours);
                    watch_front();
                  });
   });

@@ -93,7 +93,7 @@ class Node final : private Effects, private control::Backend {
   control::Version version() override;
 
   void open_hold();
-  void keep_neighbours();
+  void note_neighbours(const Result<void>& kept);
   void watch_hold_rule();
   void without_hold(const Error& error);
   void on_program_asked(const Result<>& answer);

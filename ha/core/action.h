@@ -37,7 +37,7 @@ struct Multicast {
 // opening, but for those of a time when it was cut off: it gives them up, and they are not in the list, so the new
 // owner answers them. The answer is OpenersListed, also if it is "not known".
 struct ListOpeners {
-  Epoch move;
+  Epoch move;  // Epoch{}: nobody waits for the list, some are to be given up
   std::vector<BucketSet> buckets;
   Instant cut_off_until{};  // until then answers of this node may not have reached clients
   bool operator==(const ListOpeners&) const = default;

@@ -211,6 +211,7 @@ void Machine::apply_plan(Cause cause) {
   for (const auto& [route, epoch] : book.epochs()) {
     state.move_started[epoch] = now;
   }
+  if (is_member()) give_up_unknown_openers();
 }
 
 void Machine::apply_founding_plan() {
@@ -239,12 +240,15 @@ bool has_holding_to_say(const State& state) {
 }
 
 // Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who
-// has just claimed buckets has let in what it held (DecideHeld): it could not once they are on their way again. What
-// this node holds so far, as the standby, the owner has answered, unless it is cut off.
+// has just claimed buckets, or got those of a cut-off node, has let in what it held (DecideHeld): it could not once they
+// are on their way again. (Who has got them and is cut off itself now will reach nobody.) What this node holds so far,
+// as the standby, the owner has answered, unless it is cut off.
 void Machine::say_holding_if_due() {
   if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
   for (const auto& [epoch, move] : cluster().moves) {
-    if (move.to != self() || move.phase != MovePhase::planned || !state.holding_said.insert(epoch).second) continue;
+    if (move.to != self() || move.phase != MovePhase::planned) continue;
+    if (now < state.cut_off_settles_at && !is_cut_off(move.from)) continue;
+    if (!state.holding_said.insert(epoch).second) continue;
     if (!is_cut_off(move.from))
       actions.emplace_back(DecideHeld{.buckets = buckets_of_move(epoch), .decision = HeldDecision::drop});
     multicast(Holding{epoch});
@@ -283,13 +287,13 @@ void Machine::apply_claimed(NodeId from, const Claimed& claimed) {
   Receipt receipt = receipt_of(claimed.move, move->second);
   receipt.detect_us = claimed.detect_us;
   receipt.takeover_us = claimed.takeover_us;
-  let_claims_settle();
+  state.claims_settle_at = when_held_has_settled();
   lift_fence(move->second.from, claimed.move);
   finish_move(receipt);
 }
 
-void Machine::let_claims_settle() {
-  state.claims_settle_at = now + state.settings.timing.hold_settle + kHoldPoll + state.settings.timing.heartbeat;
+Instant Machine::when_held_has_settled() const {
+  return now + state.settings.timing.hold_settle + kHoldPoll + state.settings.timing.heartbeat;
 }
 
 void Machine::apply_holding(NodeId from, const Holding& holding) {
@@ -330,6 +334,7 @@ void Machine::apply_released(NodeId from, const Released& released) {
   move.flows_kept = released.flows;
   // Whoever owns the bucket while the old owner has leftovers there: it may be the standby soon.
   if (from != self() && is_member()) actions.emplace_back(LeaveOpeners{released.openers});
+  if (move.cut_off) state.cut_off_settles_at = when_held_has_settled();
   if (move.to == self() && is_member()) {
     if (released.complete) {
       if (move.cut_off) state.took_over_at = now;
@@ -338,12 +343,14 @@ void Machine::apply_released(NodeId from, const Released& released) {
       actions.emplace_back(DecideHeld{.buckets = buckets_of_move(released.move), .decision = HeldDecision::drop});
     }
   }
-  for (BucketTable& table : cluster().vips) {
-    for (Bucket& bucket : table) {
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      Bucket& bucket = cluster().vips[vip][i];
       if (bucket.move != released.move) continue;
       bucket.owner = move.to;
       bucket.leftovers.insert(from);
       bucket.leftovers.erase(move.to);
+      if (from == self()) state.leftover_since[vip][i] = now;
     }
   }
   Receipt receipt = receipt_of(released.move, move);

@@ -73,6 +73,24 @@ void Machine::on_flows(const FlowsCounted& counted) {
   }
 }
 
+// Who joined after this node had handed a bucket over does not know which openers stayed here: should it take the bucket
+// over from a lost owner, it would answer them, too. So this node gives them up.
+void Machine::give_up_unknown_openers() {
+  std::vector<BucketSet> unknown(vip_count());
+  for (std::size_t vip = 0; vip < vip_count(); ++vip) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const Instant since = state.leftover_since[vip][i];
+      const Epoch epoch = cluster().vips[vip][i].move;
+      if (since == Instant{} || now - since > kHalfOpenLimit || epoch == Epoch{}) continue;
+      const Move& move = cluster().moves.at(epoch);
+      const auto joined = state.joined_at.find(move.to);
+      unknown[vip][i] = move.phase == MovePhase::claiming && joined != state.joined_at.end() && joined->second > since;
+    }
+  }
+  if (std::ranges::any_of(unknown, [](const BucketSet& buckets) { return buckets.any(); }))
+    actions.emplace_back(ListOpeners{.buckets = std::move(unknown), .cut_off_until = Instant::max()});
+}
+
 std::uint32_t Machine::flows_of_move(Epoch epoch) const {
   std::uint32_t flows = 0;
   for (std::size_t vip = 0; vip < state.cluster.vips.size(); ++vip) {

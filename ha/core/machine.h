@@ -95,7 +95,7 @@ struct Machine {
   void apply_plan(Cause cause);  // plans from the weights of the members and starts the moves
   void apply_founding_plan();    // everybody claims its share; nothing is taken for granted
   void apply_claimed(NodeId from, const Claimed& claimed);
-  void let_claims_settle();
+  Instant when_held_has_settled() const;
   void apply_holding(NodeId from, const Holding& holding);
   void apply_released(NodeId from, const Released& released);
   void apply_set_drained(const SetDrained& order);
@@ -131,6 +131,7 @@ struct Machine {
 
   // leftovers.cpp
   void on_flows(const FlowsCounted& counted);
+  void give_up_unknown_openers();
   std::uint32_t flows_of_move(Epoch epoch) const;
   void apply_leftovers(NodeId node, const Hello& hello);
   bool strip_leftovers(NodeId node);

@@ -195,6 +195,7 @@ void Machine::become_joining() {
   state.grace_until.clear();
   state.move_started.clear();
   state.orphans.clear();
+  state.joined_at.clear();
   state.front_lost_since = Instant{};
   state.log.reset();
   state.flows_known = false;
@@ -304,6 +305,7 @@ void Machine::apply_member(NodeId node, const Hello& hello) {
   state.grace_until.erase(node);
   state.acknowledgements.erase(node);
   state.accepted_at = now;
+  state.joined_at[node] = now;
   if (node != self()) state.heard[node] = heard_since(now);
   report(Severity::info, "joined", node, name(node) + " is a member of the cluster");
 }
@@ -323,7 +325,7 @@ void Machine::begin_membership() {
     if (record.grace) begin_grace(node);
     if (record.long_lease_ms > 0) note_long_lease(node);
   }
-  let_claims_settle();  // of those that were made just before, this node has not been told
+  state.claims_settle_at = when_held_has_settled();  // of those that were made just before, this node has not been told
   fence_all_outside();
 }
 

@@ -108,9 +108,10 @@ struct State {
   std::map<NodeId, Heard> heard;       // members other than this node
   std::map<NodeId, std::vector<Heartbeat::Ack>> acknowledgements;  // what each member, this node too, said last
   Instant accepted_at{};                                           // when the last member was accepted
-  std::map<NodeId, Instant> suspected_at;                          // when this node last said so
-  Instant lease_until{};                                           // Instant{}: no lease
-  bool lease_ran_out = false;                                      // and the operator was told
+  std::map<NodeId, Instant> joined_at;     // since this node did: what was said before, they do not know
+  std::map<NodeId, Instant> suspected_at;  // when this node last said so
+  Instant lease_until{};                   // Instant{}: no lease
+  bool lease_ran_out = false;              // and the operator was told
 
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Fence> fences;
@@ -118,6 +119,7 @@ struct State {
   bool let_in_due = false;       // what is held for the own buckets waits for a lease that lasts
   std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
   Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
+  Instant cut_off_settles_at{};  // the same of what it held when it got the buckets of a node that was cut off
   std::set<Epoch> claimed;       // moves that this node has claimed and told the others about
 
   // Upgrades: of this node, and of others. A node in `long_lease_until` may have its announced lease until then, member
@@ -144,7 +146,7 @@ struct State {
   std::vector<BucketStates> applied;
   std::vector<std::array<std::uint32_t, kBuckets>> flows;
   bool flows_known = false;                                     // counted since the last change of role
-  std::vector<std::array<Instant, kBuckets>> leftover_since;    // Instant{}: not leftover
+  std::vector<std::array<Instant, kBuckets>> leftover_since;    // released, or found left over; Instant{}: neither
   std::vector<std::array<std::uint8_t, kBuckets>> zero_counts;  // consecutive counts without a connection
   std::vector<BucketSet> half_open_ended;                       // leftover buckets whose half-open connections are gone
 

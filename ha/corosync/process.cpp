@@ -123,7 +123,6 @@ class CorosyncProcess::Runner : public std::enable_shared_from_this<Runner> {
   }
 
   void attempt() {
-    if (settings_.before_start) settings_.before_start();
     auto found = find_running(program());
     if (found.has_error()) return fail(found.error());
     std::optional<RunningProgram>& running = *found;

@@ -26,7 +26,6 @@ namespace relais::corosync {
 struct ProcessSettings {
   std::string configuration;  // text of corosync.conf; its `keyfile` is directory/authkey
   std::vector<std::uint8_t> authkey;
-  std::function<void()> before_start;  // called each time before it is adopted or started; may be empty
   std::filesystem::path program = "/usr/sbin/corosync";
   std::filesystem::path directory = "/etc/corosync";                // gets corosync.conf and authkey, both 0600
   std::filesystem::path run_directory = "/run/relais";              // gets the record of what was started

@@ -116,8 +116,8 @@ class CorosyncShare(Contestant):
     consensus_ms: int = 1200
 
     def config(self):
-        links = "".join(f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 300\n"
-                        "    knet_ping_timeout: 600\n  }\n" for link in (0, 1))
+        links = "".join(f"  interface {{\n    linknumber: {link}\n    knet_ping_interval: 200\n"
+                        "    knet_ping_timeout: 2000\n    knet_pong_count: 1\n  }\n" for link in (0, 1))
         members = "".join(f"  node {{\n    nodeid: {number}\n    name: n{number}\n"
                           f"    ring0_addr: {topology.heart(f'n{number}', 0)}\n"
                           f"    ring1_addr: {topology.heart(f'n{number}', 1)}\n  }}\n"

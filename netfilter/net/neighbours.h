@@ -15,8 +15,8 @@
 namespace relais::netfilter {
 
 // Lets the interfaces that have these addresses keep their neighbours without carrier, and ask for a missing one each
-// 100 ms; they give up after three seconds as ever. At once, and until somebody sets it otherwise: like Corosync it
-// outlives relaisd. Everything is tried; the first failure is returned. `sysctls` is for tests.
+// 100 ms; they give up after three seconds as ever. What is so already is only read; like Corosync it outlives relaisd.
+// Everything is tried; the first failure is returned. Cost: a dump of the addresses per link. `sysctls` is for tests.
 Result<> keep_neighbours(std::span<const IpAddress> links, const std::filesystem::path& sysctls = "/proc/sys/net");
 
 }  // namespace relais::netfilter

@@ -4,6 +4,7 @@
 #include "netfilter/net/netlink_socket.h"
 
 #include <linux/if_addr.h>
+#include <net/if.h>
 #include <netlink/addr.h>
 #include <netlink/cache.h>
 #include <netlink/route/addr.h>
@@ -58,25 +59,32 @@ std::optional<IpAddress> address_of(rtnl_addr* address) {
   return IpAddress::v6(ipv6);
 }
 
-// Calls `visit` for each address object of the interface.
+// Calls `visit` for each address object of this machine.
 template <class Visit>
-Result<> for_each_address(NetlinkSocket& socket, IfIndex interface, Visit visit) {
+Result<> for_each_address(NetlinkSocket& socket, Visit visit) {
   nl_cache* read = nullptr;
   const int result = rtnl_addr_alloc_cache(socket.get(), &read);
   if (result < 0) return netlink_error("cannot list addresses", result);
   const Owned<nl_cache> cache(read);
   for (nl_object* object = nl_cache_get_first(read); object != nullptr; object = nl_cache_get_next(object)) {
-    auto* address = reinterpret_cast<rtnl_addr*>(object);  // how libnl wants its objects to be taken out of a cache
-    if (rtnl_addr_get_ifindex(address) == static_cast<int>(interface.value())) visit(address);
+    visit(reinterpret_cast<rtnl_addr*>(object));  // how libnl wants its objects to be taken out of a cache
   }
   return {};
+}
+
+// The same for those of an interface.
+template <class Visit>
+Result<> for_each_address_of(NetlinkSocket& socket, IfIndex interface, Visit visit) {
+  return for_each_address(socket, [&](rtnl_addr* address) {
+    if (rtnl_addr_get_ifindex(address) == static_cast<int>(interface.value())) visit(address);
+  });
 }
 
 enum class Presence { absent, usable, refused };
 
 Result<Presence> presence_of(NetlinkSocket& socket, IfIndex interface, const IpAddress& wanted) {
   Presence presence = Presence::absent;
-  auto listed = for_each_address(socket, interface, [&](rtnl_addr* address) {
+  auto listed = for_each_address_of(socket, interface, [&](rtnl_addr* address) {
     if (address_of(address) != wanted) return;
     const bool refused = (rtnl_addr_get_flags(address) & (IFA_F_DADFAILED | IFA_F_TENTATIVE)) != 0;
     presence = refused ? Presence::refused : Presence::usable;
@@ -117,11 +125,25 @@ Result<std::vector<IpAddress>> list_addresses(IfIndex interface) {
   auto socket = NetlinkSocket::open(NETLINK_ROUTE);
   if (!socket) return std::move(socket).error();
   std::vector<IpAddress> addresses;
-  auto listed = for_each_address(*socket, interface, [&](rtnl_addr* address) {
+  auto listed = for_each_address_of(*socket, interface, [&](rtnl_addr* address) {
     if (const auto value = address_of(address)) addresses.push_back(*value);
   });
   if (!listed) return std::move(listed).error();
   return addresses;
+}
+
+Result<std::string> interface_with(const IpAddress& wanted) {
+  auto socket = NetlinkSocket::open(NETLINK_ROUTE);
+  if (!socket) return std::move(socket).error();
+  unsigned index = 0;
+  auto listed = for_each_address(*socket, [&](rtnl_addr* address) {
+    if (address_of(address) == wanted) index = static_cast<unsigned>(rtnl_addr_get_ifindex(address));
+  });
+  if (!listed) return std::move(listed).error();
+  std::array<char, IF_NAMESIZE> name{};
+  if (index != 0 && ::if_indextoname(index, name.data()) != nullptr)
+    return {boost::system::in_place_value, name.data()};
+  return Error{.what = wanted.to_string() + " is on no interface", .way_out = "relais doctor says how to put it there"};
 }
 
 }  // namespace relais::netfilter

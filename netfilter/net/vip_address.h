@@ -1,4 +1,4 @@
-// VIP addresses on an interface: /32 and /128, without duplicate address detection (every node has the same address),
+// Addresses on interfaces. VIPs: /32 and /128, without duplicate address detection (every node has the same address),
 // and for IPv6 deprecated, so that the node itself never picks a VIP as the source of what it sends outward.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 
+#include <string>
 #include <vector>
 
 namespace relais::netfilter {
@@ -22,5 +23,8 @@ Result<> remove_vip_address(IfIndex interface, const IpAddress& address);
 
 // All addresses of the interface, of any prefix length.
 Result<std::vector<IpAddress>> list_addresses(IfIndex interface);
+
+// The name of the interface that has this address (not its label). Error: none has.
+Result<std::string> interface_with(const IpAddress& address);
 
 }  // namespace relais::netfilter

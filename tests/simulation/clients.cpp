@@ -29,7 +29,7 @@ void World::send_opener(std::uint64_t opener) {
   Client& client = clients_.at(opener);
   if (!client.answered_by.empty()) return;
   if (client.sent == kTries) {
-    ++result_.unanswered;
+    result_.unanswered += client.began >= Duration{};  // tried for as long as the cluster took to stand: not owed
     return;
   }
   const bool is_owed = client.began >= Duration{} && checks_.has_stood();  // before the cluster stands nobody is

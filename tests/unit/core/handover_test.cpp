@@ -52,6 +52,40 @@ TEST(Handover, every_member_leaves_the_old_owners_openers_to_it) {
   EXPECT_EQ(first_action<LeaveOpeners>(old_owner), old_owner.size());
 }
 
+// Buckets in which the node is to give its openers up though nobody has asked for a list.
+std::size_t given_up(const Actions& actions) {
+  std::size_t buckets = 0;
+  for (const Action& action : actions) {
+    const auto* list = std::get_if<ListOpeners>(&action);
+    if (list != nullptr && list->move == Epoch{} && list->cut_off_until == Instant::max())
+      buckets += list->buckets[0].count();
+  }
+  return buckets;
+}
+
+TEST(Handover, openers_that_an_heir_was_not_there_to_hear_of_are_given_up) {
+  Bench bench = formed();
+  bench.view(set_of({1, 3}));
+  bench.run(1s);
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.view(set_of({1, 2, 3}));
+  bench.run(2s);
+  const std::size_t of_node_1 = bench.count(1, BucketState::adopt);
+  ASSERT_GT(of_node_1, 0U);
+  bench.take_actions(3);
+  bench.view(set_of({2, 3}));
+  EXPECT_EQ(given_up(bench.take_actions(3)), of_node_1);
+}
+
+TEST(Handover, openers_that_the_heir_knows_of_are_not_given_up) {
+  Bench bench = formed();
+  bench.give(1, Ordered{SetDrained{.node = NodeId(3), .drained = true}});
+  bench.run(2s);
+  bench.take_actions(3);
+  bench.view(set_of({2, 3}));
+  EXPECT_EQ(given_up(bench.take_actions(3)), 0U);
+}
+
 TEST(Handover, nothing_held_is_let_in_if_the_old_owner_cannot_say_what_it_has_answered) {
   Bench bench = formed();
   bench.answer_openers(3, {}, Bench::Listing::incomplete);
@@ -93,6 +127,20 @@ TEST(Handover, who_joins_just_after_a_claim_waits_until_what_was_held_is_let_in)
     bench.run(1ms);
   EXPECT_GE(bench.now(), claimed_at + bench.timing().hold_settle);
   EXPECT_LT(bench.now(), claimed_at + 2s);
+}
+
+TEST(Handover, what_was_held_for_a_dead_front_is_let_in_before_the_buckets_move_on) {
+  Bench bench = formed();
+  bench.take_actions(1);
+  bench.set_front(3, Front::no_carrier);
+  ASSERT_EQ(bench.count(3, BucketState::leftover), 85U);
+  const Duration handed_over_at = bench.now();
+  bench.take_actions(1);
+  bench.give(2, Ordered{SetDrained{.node = NodeId(2), .drained = true}});
+  while (bench.now() < handed_over_at + 2s && first_message<Holding>(bench.actions(1)) == bench.actions(1).size())
+    bench.run(1ms);
+  EXPECT_GE(bench.now(), handed_over_at + bench.timing().hold_settle);
+  EXPECT_LT(bench.now(), handed_over_at + 2s);
 }
 
 TEST(Handover, a_node_that_is_a_member_no_more_forgets_which_openers_it_has_accepted) {

@@ -81,10 +81,6 @@ ProcessSettings process_settings_of(const Options& options) {
   ProcessSettings settings;
   settings.configuration = render_corosync_conf(setup_of(options));
   settings.authkey.assign(256, 0x5a);
-  settings.before_start = [links = links_of(options.self)] {
-    if (const auto kept = netfilter::keep_neighbours(links); !kept)
-      say("error", "\"text\":" + json_text(kept.error().what));
-  };
   settings.run_directory = "/run/relais";
   settings.log_file = options.directory + "/corosync-" + std::to_string(options.self.value()) + ".log";
   return settings;
@@ -97,6 +93,8 @@ class RingDaemon {
         beat_(io_),
         commands_(io_, ::dup(STDIN_FILENO)),
         signals_(io_, SIGTERM) {
+    if (const auto kept = netfilter::keep_neighbours(links_of(options.self)); !kept)
+      say("error", "\"text\":" + json_text(kept.error().what));
     link_.emplace(
         io_,
         LinkSettings{.self = options.self, .votes = votes_of(options.nodes, TwoNodeRule::lowest), .group = "rlsco"},

@@ -262,7 +262,7 @@ class WhatThePeersAreTold(unittest.TestCase):
 
     def test_corosync_is_told_its_times_and_those_of_its_links(self):
         text = self.by_name["corosync-jhash"].config()
-        for line in ("token: 1000\n", "token_coefficient: 0\n", "consensus: 1200\n", "knet_ping_timeout: 600\n"):
+        for line in ("token: 1000\n", "token_coefficient: 0\n", "consensus: 1200\n", "knet_ping_timeout: 2000\n"):
             self.assertIn(line, text)
 
     def test_two_nodes_of_relais_say_who_goes_on_alone(self):
