@@ -44,7 +44,8 @@ struct FrontCheck {
 };
 
 // Requires the lock. To be called now and then while the data plane, attached in `mode`, serves: sees whether what
-// open_front() put there still is, and looks after the heartbeat links' interfaces, too. May take long (the kernel's network lock): not for the thread of the lease.
+// open_front() put there still is, and looks after the heartbeat links' interfaces, too. May take long (the kernel's
+// network lock): not for the thread of the lease.
 FrontCheck mend_front(const config::Cluster& config, const config::Node& self, netfilter::AttachMode mode);
 
 // Requires the lock. Takes addresses, filter entries, programs and pins off again: this machine is no node any more. In

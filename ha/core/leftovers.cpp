@@ -73,8 +73,8 @@ void Machine::on_flows(const FlowsCounted& counted) {
   }
 }
 
-// Who joined after this node had handed a bucket over does not know which openers stayed here: should it take the bucket
-// over from a lost owner, it would answer them, too. So this node gives them up.
+// Who joined after this node had handed a bucket over does not know which openers stayed here: should it take the
+// bucket over from a lost owner, it would answer them, too. So this node gives them up.
 void Machine::give_up_unknown_openers() {
   std::vector<BucketSet> unknown(vip_count());
   for (std::size_t vip = 0; vip < vip_count(); ++vip) {
