@@ -241,8 +241,8 @@ bool has_holding_to_say(const State& state) {
 
 // Only under a lease, for without one this node could not answer what the old owner leaves to it; and not before who
 // has just claimed buckets, or got those of a cut-off node, has let in what it held (DecideHeld): it could not once
-// they are on their way again. (Who has got them and is cut off itself now will reach nobody.) What this node holds so far,
-// as the standby, the owner has answered, unless it is cut off.
+// they are on their way again. (Who has got them and is cut off itself now will reach nobody.) What this node holds so
+// far, as the standby, the owner has answered, unless it is cut off.
 void Machine::say_holding_if_due() {
   if (!has_holding_to_say(state) || state.lease_until <= now || now < state.claims_settle_at) return;
   for (const auto& [epoch, move] : cluster().moves) {
