@@ -61,7 +61,10 @@ int carry_out(Options& options) {
                                        " (name this machine with --node, or add it to the configuration)");
   }
   options.program.configuration = options.config;
-  if (options.check) return kEnded;
+  if (options.check) {  // its first word is what another relaisd asks for: ask_program in daemon/node/successor.h
+    std::cout << "relaisd " RELAIS_VERSION ": node " << self->name << " can start with " << options.config << "\n";
+    return kEnded;
+  }
   if (geteuid() != 0)
     return fail(kFailed, "not root (start relaisd as root: it loads BPF programs and sets addresses)");
   if (!options.detach) return run(*config, self->id, options.program);

@@ -23,6 +23,8 @@ namespace {
 
 constexpr int kPatience_ms = 10'000;  // for --check, on a busy machine
 
+constexpr std::string_view kGreeting = "relaisd ";  // so begins what relaisd says to --check
+
 constexpr std::string_view kDeleted = " (deleted)";  // what the kernel adds when the file was replaced
 
 // Neither the file nor a directory on the way to it may be another user's to change; a sticky directory keeps others
@@ -103,8 +105,12 @@ Result<> ask_program(const Program& program) {
     ::poll(&ended, 1, kPatience_ms);
   }
   const std::string status = corosync::take_exit_status(*process);
-  if (in_time && status == "exited with status 0") return {};
   const std::string said = output_of(output);
+  if (in_time && status == "exited with status 0") {
+    if (said.starts_with(kGreeting)) return {};
+    return Error{.what = program.file + " is no relaisd: asked with --check it did not say so",
+                 .way_out = "name the relaisd of the new release"};
+  }
   return Error{.what = program.file + " --check " + (in_time ? status : "did not end in time") +
                        (said.empty() ? "" : ": " + said),
                .way_out = "run it by hand, with the arguments of the relaisd that runs"};

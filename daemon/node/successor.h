@@ -23,8 +23,8 @@ struct Program {
 // The file, without links, if it may run as root: it is an executable that only its owner, root, can write or replace.
 Result<std::string> find_program(const std::string& file);
 
-// Runs the program with its arguments and --check, and waits. Error: it does not say yes in time. Blocks: not for the
-// thread of the lease.
+// Runs the program with its arguments and --check, and waits. Error: it does not say yes in time, or not as relaisd
+// does: "relaisd VERSION: …" with status 0. Blocks: not for the thread of the lease.
 Result<> ask_program(const Program& program);
 
 // Returns only if it fails; nothing has happened then. The process keeps its id and its children; all descriptors but

@@ -164,6 +164,12 @@ def summary(verdict):
     return lines
 
 
+def counts_of(text):
+    """tcpdump's own counts, from what it prints at SIGUSR1 (one line) and at its end (three)."""
+    return {what: int(number) for number, what in
+            re.findall(r"(\d+) packets? (captured|received by filter|dropped by kernel)", text)}
+
+
 class Capture:
     """tcpdump in a place's network, between its making and finish."""
 
@@ -180,12 +186,11 @@ class Capture:
     def finish(self):
         """Ends the capture. LabError if packets are missing in it: then it proves nothing."""
         self.wait_written()
+        self.wait_processed()
         self.process.send_signal(signal.SIGINT)
         _, figures = self.process.communicate(timeout=30)
-        counts = {what: int(number) for number, what in
-                  re.findall(r"^(\d+) packets? (captured|received by filter|dropped by kernel)", figures, re.MULTILINE)}
-        if counts.get("dropped by kernel", 1) or counts["captured"] != counts["received by filter"]:
-            raise LabError(f"tcpdump has lost packets: {counts or figures.strip()}", "repeat it on a calmer machine")
+        if counts_of(figures).get("dropped by kernel", 1):
+            raise LabError(f"tcpdump has lost packets: {figures.strip()}", "repeat it on a calmer machine")
 
     def wait_written(self, timeout_s=10):
         """Waits until the file has not grown for half a second: the traffic has ended, tcpdump may lag behind. Traffic
@@ -194,6 +199,22 @@ class Capture:
         while size != os.path.getsize(self.path) and time.monotonic() < end:
             size = os.path.getsize(self.path)
             time.sleep(0.5)
+
+    def wait_processed(self, timeout_s=10):
+        """Waits until tcpdump has read all that the kernel has put into its buffer until now: at SIGINT it leaves the
+        rest there. LabError if it does not in time."""
+        end, target = time.monotonic() + timeout_s, None
+        while time.monotonic() < end:
+            self.process.send_signal(signal.SIGUSR1)   # it tells its counts
+            line = self.process.stderr.readline()
+            counts = counts_of(line)
+            if not {"captured", "received by filter"} <= counts.keys():
+                raise LabError(f"tcpdump does not tell its counts: {line.strip()}", "look whether it still runs")
+            target = counts["received by filter"] if target is None else target
+            if counts["captured"] >= target:
+                return
+            time.sleep(0.1)
+        raise LabError(f"tcpdump lags behind: {line.strip()}", "repeat it on a calmer machine")
 
     def abandon(self):
         """Ends the capture if it still runs."""

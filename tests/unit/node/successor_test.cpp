@@ -26,7 +26,8 @@ class Successor : public testing::Test {
 };
 
 TEST_F(Successor, is_asked_with_the_arguments_that_it_will_get) {
-  const std::string file = script("asks", R"([ "$1 $2 $3" = "--node n2 --check" ] || { echo "got $*"; exit 3; })");
+  const std::string file = script("asks", R"([ "$1 $2 $3" = "--node n2 --check" ] || { echo "got $*"; exit 3; }
+echo "relaisd 7: node n2 can start")");
   EXPECT_EQ(refusal(ask_program({.file = file, .arguments = {"--node", "n2"}, .configuration = {}})), "");
 }
 
@@ -34,6 +35,13 @@ TEST_F(Successor, that_refuses_is_quoted) {
   const std::string file = script("refuses", "echo 'no such option'; exit 64");
   const std::string said = refusal(ask_program({.file = file, .arguments = {}, .configuration = {}}));
   EXPECT_NE(said.find("exited with status 64: no such option"), std::string::npos) << said;
+}
+
+TEST_F(Successor, that_is_another_program_is_refused) {
+  for (const std::string& file : {script("silent", "true"), script("other", "echo 'maild 7'")}) {
+    const std::string said = refusal(ask_program({.file = file, .arguments = {}, .configuration = {}}));
+    EXPECT_NE(said.find("is no relaisd"), std::string::npos) << said;
+  }
 }
 
 TEST_F(Successor, that_cannot_be_started_is_refused) {
