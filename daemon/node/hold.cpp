@@ -20,7 +20,9 @@ netfilter::SynHold::DataPlaneView view_of(netfilter::DataPlane& data_plane) {
   return {.find =
               [table, &data_plane](OpenerId id) {
                 const netfilter::OpenerNote note = table->find(id);
-                return note.since < data_plane.openers_forgotten() ? netfilter::OpenerNote{} : note;
+                // What waits in the hold has been looked at since it came; it is not forgotten with the rest.
+                const bool waits = note.fate == netfilter::OpenerFate::held;
+                return !waits && note.since < data_plane.openers_forgotten() ? netfilter::OpenerNote{} : note;
               },
           .note_accepted =
               [table](const Opener& opener) {

@@ -1,5 +1,6 @@
 // Inside of step(): one event's work on one State. The parts are files of their own:
 //   membership.cpp  views, joining, snapshots, removal      lease.cpp     heartbeats, lease, silence, fences
+//   founding.cpp    a cluster begins, or begins anew
 //   handover.cpp    plans, moves, claims                    leftovers.cpp connections that stayed behind
 //   share.cpp       what the data plane should do now       front.cpp     who is cut off from the clients
 //   orphans.cpp     clients to tickle                       upgrade.cpp   a daemon that is replaced
@@ -174,6 +175,9 @@ bool has_holding_to_say(const State& state);
 
 // Whether this hello is that of the daemon that replaces this member's.
 bool is_successor(const NodeRecord& record, const Hello& hello);
+
+// Whether the sender can be in one cluster with this node (membership.cpp, founding.cpp).
+bool is_alike(const State& state, const Hello& hello);
 
 // For Hello::unsure_ms.
 std::uint32_t unsure_ms(const State& state, Instant now);

@@ -8,8 +8,15 @@ namespace relais::ha {
 
 namespace {
 
-// Without the cluster state this node accepts nothing new; what it may have is kept for when the lease comes back.
-BucketState without_membership(BucketState current) {
+// Whether openers may be held in this state, and the data plane sees which of their clients go on.
+bool looks_on(BucketState state) {
+  return state == BucketState::shadow || state == BucketState::adopt || state == BucketState::serve;
+}
+
+// Without the cluster state this node accepts nothing new; what it may have is kept for when the lease comes back. If
+// nobody has a quorum, nobody answers: it looks on for a while, in case that the same nodes found the cluster anew.
+BucketState without_membership(const State& state, BucketState current, Instant now) {
+  if (looks_on(current) && now < state.holds_until) return BucketState::shadow;
   return current == BucketState::foreign ? BucketState::foreign : BucketState::leftover;
 }
 
@@ -30,23 +37,19 @@ bool may_be_next(const State& state, const Bucket& bucket) {
   return bucket.standby == self || (bucket.move != Epoch{} && state.cluster.moves.at(bucket.move).to == self);
 }
 
-BucketState decide_state(const State& state, const Bucket& bucket, BucketState current) {
+BucketState decide_state(const State& state, const Bucket& bucket, BucketState current, Instant now) {
   if (state.resumes != 0) return current;  // under the lease that was announced, until it is decided
-  if (state.role != Role::member) return without_membership(current);
+  if (state.role != Role::member) return without_membership(state, current, now);
   if (bucket.owner == state.settings.self) return state_as_owner(state, bucket);
   if (may_be_next(state, bucket)) return BucketState::shadow;
   return bucket.leftovers.contains(state.settings.self) ? BucketState::leftover : BucketState::foreign;
 }
 
-// Whether openers may be held in this state, and the data plane sees which of their clients go on.
-bool looks_on(BucketState state) {
-  return state == BucketState::shadow || state == BucketState::adopt || state == BucketState::serve;
-}
-
 // Whether this node may have connections there without owning the bucket.
 bool is_left_over(const State& state, const Bucket& bucket, BucketState applied) {
   return applied == BucketState::leftover ||
-         (applied == BucketState::shadow && bucket.leftovers.contains(state.settings.self));
+         (applied == BucketState::shadow &&
+          (state.role != Role::member || bucket.leftovers.contains(state.settings.self)));
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ void Machine::publish_states() {
     for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
       const BucketState before = state.applied[vip][bucket];
       const Bucket record = state.cluster.vips.empty() ? Bucket{} : state.cluster.vips[vip][bucket];
-      next[bucket] = decide_state(state, record, before);
+      next[bucket] = decide_state(state, record, before, now);
       unwatched[vip][bucket] = looks_on(before) && !looks_on(next[bucket]);
       const bool left_over = is_left_over(state, record, next[bucket]);
       if (left_over && state.leftover_since[vip][bucket] == Instant{}) {

@@ -219,8 +219,9 @@ void World::let_in_settled(NodeId id, std::uint32_t process, std::uint64_t opene
 void World::let_in(NodeId id, std::uint64_t opener) {
   SimNode& own = node(id);
   const Client& client = clients_.at(opener);
-  const NotedOpener* note = noted(own, opener, own.clock.local(now()), kKept);
-  if (note == nullptr || note->fate != Fate::held) return;
+  // Held ones are not forgotten: it has looked on for as long as they have waited.
+  const auto note = own.data_plane.openers.find(opener);
+  if (note == own.data_plane.openers.end() || note->second.fate != Fate::held) return;
   if (!own.has_lease(now()) || !own.data_plane.answering[client.vip][client.bucket]) return;
   accept_opener(own, opener);
 }

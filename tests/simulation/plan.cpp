@@ -111,6 +111,7 @@ Fault draw_fault(Prng& prng, const Plan& plan, Duration span) {
     case Kind::crash: fault.kind = FaultKind::node_crash; break;
     case Kind::upgrades: fault.kind = FaultKind::upgrade; break;
     case Kind::halves:
+    case Kind::scattered:
     case Kind::single:
     case Kind::chaos: fault.kind = pick(prng, kAllKinds); break;
   }
@@ -271,6 +272,25 @@ void draw_halves(Plan& plan) {
   sort_faults(plan);
 }
 
+// The ring falls apart into single nodes, as it does around one that hears nothing, for about as long as openers are
+// held. From numbers of their own, as with upgrades.
+void draw_scattering(Plan& plan) {
+  Prng prng(plan.seed + 0x73636174746572);
+  if ((plan.kind != Kind::single && plan.kind != Kind::chaos) || !prng.chance(100)) return;
+  if (plan.kind == Kind::single) {
+    plan.kind = Kind::scattered;
+    plan.faults.clear();
+    for (NodePlan& node : plan.nodes) node.starts_at = std::min<Duration>(node.starts_at, 300ms);
+  }
+  Fault cut{.at = plan.faults_begin + draw_ms(prng, 0, 1000), .kind = FaultKind::cut, .nodes = {}};
+  cut.lasts = plan.timing.detection + draw_ms(prng, 0, to_ms(plan.timing.hold) / 3);
+  for (const NodePlan& node : plan.nodes) {
+    cut.nodes = NodeSet(std::uint64_t{1} << node.id.value());
+    plan.faults.push_back(cut);
+  }
+  sort_faults(plan);
+}
+
 std::size_t draw_size(Prng& prng, Kind kind) {
   if (kind == Kind::crash) return static_cast<std::size_t>(prng.between(3, 6));
   constexpr std::array<std::size_t, 12> sizes{2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 8};
@@ -303,6 +323,7 @@ Plan draw_plan(std::uint64_t seed) {
   draw_faults(prng, plan);
   draw_halves(plan);
   draw_upgrades(plan);
+  draw_scattering(plan);
   return plan;
 }
 
@@ -312,6 +333,7 @@ std::string_view to_string(Kind kind) {
     case Kind::crash: return "crash";
     case Kind::upgrades: return "upgrades";
     case Kind::halves: return "halves";
+    case Kind::scattered: return "scattered";
     case Kind::single: return "single";
     case Kind::chaos: return "chaos";
   }

@@ -16,12 +16,13 @@ namespace relais::simulation {
 
 // What a run is for; it decides which faults are drawn and which bounds are checked at its end.
 enum class Kind : std::uint8_t {
-  orderly,   // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
-  crash,     // one node dies, nothing else: its buckets are answered again within detection + 150 ms
-  upgrades,  // daemons are replaced, one after the other or at once: no bucket moves or is unanswered at all
-  single,    // one fault of any kind
-  halves,    // the halves lose each other, and the arbiter's vote changes hands
-  chaos,     // several, overlapping
+  orderly,    // drain, resume, weights, stop and start: no bucket may be unanswered for more than a moment
+  crash,      // one node dies, nothing else: its buckets are answered again within detection + 150 ms
+  upgrades,   // daemons are replaced, one after the other or at once: no bucket moves or is unanswered at all
+  single,     // one fault of any kind
+  halves,     // the halves lose each other, and the arbiter's vote changes hands
+  scattered,  // the ring falls apart into single nodes: who opens then need not send again
+  chaos,      // several, overlapping
 };
 
 enum class FaultKind : std::uint8_t {

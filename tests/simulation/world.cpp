@@ -122,6 +122,11 @@ void World::check_bounds() {
     wait_within(timing.detection + 150ms + fence, " after a crash");
     return gap_within(timing.detection + 150ms + fence, " after a crash");
   }
+  if (plan_.kind == Kind::scattered) {
+    const Duration gap = checks_.longest_gap();
+    if (gap < timing.hold) wait_within(gap + timing.hold_settle + ha::kHoldPoll + 30ms, " of a ring that fell apart");
+    return;
+  }
   if (plan_.kind == Kind::upgrades) {
     const std::uint64_t moves = result_.takeovers + result_.handovers - moves_before_faults_;
     if (moves > 0) checks_.fail("upgrades have moved buckets " + std::to_string(moves) + " times");
