@@ -21,8 +21,10 @@ bool is_over(const control::UpgradeStatus& upgrade) {
          upgrade.state == "none";
 }
 
+// A failure is told to people by exit_for() alone.
 void show(const Session& session, const control::UpgradeStatus& upgrade) {
   if (session.console.output == Output::json) return print_line(session, control::to_json(upgrade));
+  if (is_over(upgrade) && upgrade.state != "done") return;
   print_line(session, upgrade.state + (upgrade.text.empty() ? "" : ": " + upgrade.text));
 }
 

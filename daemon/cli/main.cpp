@@ -40,8 +40,10 @@ ExitCode run_words(const std::vector<std::string>& words) {
   console.style = style_for(invocation->global.color, display);
   const ExitCode exit = run(*invocation, console);
   if (console.out.flush()) return exit;
-  return report(console, {.what = "the answer could not be written", .way_out = "see whether the disk is full"},
-                ExitCode::failed);
+  return report(
+      console,
+      {.what = "the answer could not be written", .way_out = "see whether its reader still runs, or the disk is full"},
+      ExitCode::failed);
 }
 
 }  // namespace

@@ -80,9 +80,12 @@ Paint state_paint(const control::NodeStatus& node) {
   return node.member && is_well && !node.drained && !node.retiring ? Paint::good : Paint::warning;
 }
 
-std::string heard_text(const control::NodeStatus& node) {
-  if (node.self) return "this node";
-  return node.heard_ms_ago < 0 ? "-" : std::to_string(node.heard_ms_ago) + " ms ago";
+Cell heard_cell(const control::NodeStatus& node) {
+  if (node.self) return {"this node"};
+  std::string text = node.heard_ms_ago < 0 ? "-" : std::to_string(node.heard_ms_ago) + " ms ago";
+  for (const std::uint32_t link : node.dead_links)
+    text += (link == node.dead_links.front() ? ", not on link " : " or ") + std::to_string(link);
+  return node.dead_links.empty() || !node.in_ring ? Cell{text} : Cell{text, Paint::warning};
 }
 
 std::string render_nodes(const Status& status, const Style& style) {
@@ -93,7 +96,7 @@ std::string render_nodes(const Status& status, const Style& style) {
                     {printable(node.name)},
                     {node_state(node), state_paint(node)},
                     {std::to_string(node.connections)},
-                    {heard_text(node)},
+                    heard_cell(node),
                     node.in_ring ? configuration : Cell{"unknown"}});
   }
   return heading("Nodes", style) + render_table({{"id", Align::right},

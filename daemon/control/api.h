@@ -25,6 +25,8 @@ struct NodeStatus {
   bool config_differs = false;     // its configuration is not ours
   std::uint32_t connections = 0;   // TCP connections on VIPs that it last reported
   std::int64_t heard_ms_ago = -1;  // last heartbeat; -1: none since both are members
+  // Heartbeat links over which the node that answers hears nothing of it.
+  std::vector<std::uint32_t> dead_links;
   bool operator==(const NodeStatus&) const = default;
 };
 

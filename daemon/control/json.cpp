@@ -14,6 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kSendOneObject = "send one JSON object, as in docs/control-api.md";
+
 // A possibly const T: fields_of() serves writing and reading.
 template <class S, class T>
 concept Is = std::same_as<std::remove_const_t<S>, T>;
@@ -33,6 +35,7 @@ void fields_of(Is<NodeStatus> auto& node, auto& visit) {
   visit("config_differs", node.config_differs);
   visit("connections", node.connections);
   visit("heard_ms_ago", node.heard_ms_ago);
+  visit("dead_links", node.dead_links);
 }
 
 void fields_of(Is<BucketStatus> auto& bucket, auto& visit) {
@@ -335,15 +338,17 @@ Json parse_tree(std::string_view text, std::optional<std::string>& twice) {
 template <class T>
 Result<T> parse(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
-    return Error{.what = "the JSON text is longer than " + std::to_string(kMaxJsonBytes) + " bytes", .way_out = {}};
+    return Error{.what = "the JSON text is longer than " + std::to_string(kMaxJsonBytes) + " bytes",
+                 .way_out = kSendOneObject};
   }
   if (is_too_deep(text)) {
-    return Error{.what = "the JSON text nests deeper than " + std::to_string(kMaxJsonDepth) + " levels", .way_out = {}};
+    return Error{.what = "the JSON text nests deeper than " + std::to_string(kMaxJsonDepth) + " levels",
+                 .way_out = kSendOneObject};
   }
   std::optional<std::string> twice;
   const Json json = parse_tree(text, twice);
   if (json.is_discarded()) {
-    return Error{.what = "the text is not JSON", .way_out = "send one JSON object, as in docs/control-api.md"};
+    return Error{.what = "the text is not JSON", .way_out = kSendOneObject};
   }
   if (twice) return Error{.what = *twice + " is there twice", .way_out = "leave one of them out"};
   T value;

@@ -76,8 +76,20 @@ void diagnose_fronts(const Status& status, Findings& findings) {
   }
 }
 
+void diagnose_dead_links(const control::NodeStatus& node, Findings& findings) {
+  for (const std::uint32_t link : node.dead_links) {
+    findings.push_back({Severity::error,
+                        "nothing is heard from " + node.name + " over heartbeat link " + std::to_string(link),
+                        "the next failure may end the ring of all nodes",
+                        "look at the cable, the switch port and the address of that link on both nodes: relais doctor "
+                        "on " +
+                            node.name + "; corosync-cfgtool -s"});
+  }
+}
+
 void diagnose_peers(const Status& status, Findings& findings) {
   for (const control::NodeStatus& node : status.nodes) {
+    if (node.in_ring) diagnose_dead_links(node, findings);
     if (node.config_differs) {
       findings.push_back(
           {Severity::error, "the configuration of " + node.name + " differs from this node's",

@@ -80,6 +80,16 @@ MetricFamily connections(const MetricsInput& input) {
   return family;
 }
 
+MetricFamily heartbeat_links(const MetricsInput& input) {
+  MetricFamily family{
+      "relais_heartbeat_link_up", "1 if the other node is heard over this heartbeat link.", MetricType::Gauge, {}};
+  for (const auto& [node, links] : input.heard_on_links) {
+    for (std::size_t link = 0; link < links.size(); ++link)
+      family.metric.push_back(gauge_value({{"node", node}, {"link", std::to_string(link)}}, number(links[link])));
+  }
+  return family;
+}
+
 }  // namespace
 
 std::string render_metrics(const MetricsInput& input) {
@@ -122,6 +132,7 @@ std::string render_metrics(const MetricsInput& input) {
       counters({"relais_events_total", "Entries of the event log by severity."}, "severity", input.events_by_severity),
       counter({"relais_corosync_restarts_total", "How often relaisd had to start corosync again."},
               input.corosync_restarts),
+      heartbeat_links(input),
   };
   return prometheus::TextSerializer().Serialize(families);
 }

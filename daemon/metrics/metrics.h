@@ -44,6 +44,8 @@ struct MetricsInput {
   std::uint64_t nodes_with_other_configuration = 0;
   std::map<std::string, std::uint64_t> events_by_severity;
   std::uint64_t corosync_restarts = 0;
+  // Other nodes -> heartbeat links -> whether the node is heard there.
+  std::map<std::string, std::vector<Answer>> heard_on_links;
 };
 
 // The text of GET /metrics (Prometheus text format 0.0.4), the same for the same input.

@@ -25,8 +25,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kCountInterval{1000};
 constexpr std::chrono::milliseconds kCountIntervalWithLeftovers{500};
-constexpr std::chrono::milliseconds kFrontInterval{1000};
-constexpr std::chrono::seconds kRuleInterval{10};
 
 // Members of this group may use the control socket, as root may.
 constexpr std::string_view kGroup = "relais";
@@ -184,6 +182,7 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       tickler_(std::move(parts.tickler)),
       log_(fmt::format("{:016x}", parts.state.settings.incarnation)),
       driver_(io, *this, std::move(parts.state)),
+      dead_links_(self_.links.size(), [this](NodeId node) { return name_of(config_, node); }),
       flow_timer_(io),
       front_timer_(io),
       rule_timer_(io),
@@ -229,13 +228,6 @@ void Node::open_metrics() {
   metrics_server_.emplace(std::move(*metrics));
 }
 
-// What hinders it is said once.
-void Node::note_neighbours(const Result<void>& kept) {
-  const std::string trouble = kept ? std::string() : kept.error().to_string();
-  if (!kept && trouble != neighbour_trouble_) log(ha::Severity::warning, "neighbours-not-kept", trouble);
-  neighbour_trouble_ = trouble;
-}
-
 void Node::start() {
   if (const Result<void> realtime = become_realtime(); realtime.has_error()) {
     log(ha::Severity::warning, "not-realtime", realtime.error().to_string());
@@ -250,6 +242,7 @@ void Node::start() {
       corosync::LinkSettings{.self = self_.id, .votes = corosync::votes_of(config_.nodes.size(), rule_of(config_))},
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
+  watch_links();
   count_flows();
   front_watch_->start();
   watch_front();
@@ -290,98 +283,6 @@ void Node::on_ring_event(ha::Event event) {
   last_role_ = role;
   if (changed) ++count_generation_;  // a count that is under way is of the time before
   if (wants_anew || (changed && role == ha::Role::joining)) count_flows();
-}
-
-Result<void> Node::open_front_watch() {
-  Result<std::unique_ptr<FrontWatch>> watch = FrontWatch::open(
-      io_, self_, config_.timing.gateway_interval,
-      {.front = [this](ha::Front front) { driver_.feed(ha::FrontObserved{front}); },
-       .no_probe = [this](const Error& error) { log(ha::Severity::warning, "no-gateway-check", error.to_string()); }});
-  if (watch.has_error()) return watch.error();
-  front_watch_ = std::move(*watch);
-  return {};
-}
-
-// The rule first, so that nothing marked meets a firewall without it.
-void Node::open_hold() {
-  const Result<netfilter::QueueRule> rule = hold_rule(self_);
-  if (rule.has_error()) return without_hold(rule.error());
-  const auto added = netfilter::add_queue_rule(*rule);
-  if (added.has_error()) return without_hold(added.error());
-  Result<std::unique_ptr<Hold>> hold = Hold::open(
-      io_, {.queue = rule->queue, .key = key_, .vips = vip_addresses_, .timing = driver_.state().settings.timing},
-      data_plane_);
-  if (hold.has_error()) return without_hold(hold.error());
-  hold_ = std::move(*hold);
-  watch_hold_rule();
-}
-
-void Node::without_hold(const Error& error) {
-  hold_.reset();
-  const Result<> off = data_plane_.set_hold(netfilter::HoldSwitch::off);
-  log(ha::Severity::error, "no-hold",
-      error.to_string() +
-          "; this node serves all the same, but clients that open in the moment of a takeover wait for "
-          "TCP's retry" +
-          (off.has_error() ? "; " + off.error().to_string() : ""));
-}
-
-// Somebody may load a firewall of his own.
-void Node::watch_hold_rule() {
-  if (ended_ || !hold_) return;
-  rule_timer_.expires_after(kRuleInterval);
-  rule_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || ended_) return;
-    file_worker_->run(  // another program may hold the firewall for seconds
-        [self = self_]() -> Result<netfilter::RuleChange> {
-          const Result<netfilter::QueueRule> rule = hold_rule(self);
-          if (rule.has_error()) return rule.error();
-          return netfilter::add_queue_rule(*rule);
-        },
-        [this](const Result<netfilter::RuleChange>& change) {
-          // It may be there all the same; without it what is held would be refused an answer, not let through.
-          if (change.has_error()) {
-            log(ha::Severity::warning, "hold-rule-unsure", change.error().to_string() + "; asking again");
-          } else if (*change == netfilter::RuleChange::added) {
-            log(ha::Severity::warning, "hold-rule-put-back", "the SYN hold's firewall rule was gone: put back");
-          }
-          watch_hold_rule();
-        });
-  });
-}
-
-void Node::watch_front() {
-  if (ended_) return;
-  front_timer_.expires_after(kFrontInterval);
-  front_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || ended_) return;
-    worker_->run([config = config_, self = self_, mode = data_plane_.mode()] { return mend_front(config, self, mode); },
-                 [this](FrontCheck check) {
-                   if (check.gateways) front_watch_->set_routed_gateways(std::move(*check.gateways));
-                   on_front_check(check);
-                   note_neighbours(check.neighbours);
-                   watch_front();
-                 });
-  });
-}
-
-void Node::on_front_check(const FrontCheck& check) {
-  for (const IpAddress& vip : check.put_back) {
-    log(ha::Severity::warning, "address-put-back",
-        vip.to_string() + " was not on " + self_.interface + " any more (taken off, or the interface was down)");
-  }
-  const std::string trouble = check.trouble ? check.trouble->to_string() : "";
-  if (trouble != front_trouble_) {
-    if (check.trouble) log(ha::Severity::error, "front-trouble", trouble);
-    if (!check.trouble) log(ha::Severity::info, "front-well", self_.interface + " is well again");
-    front_trouble_ = trouble;
-  }
-  if (!check.unguarded || exit_code_ != 0) return;
-  exit_code_ = 1;
-  log(ha::Severity::error, "unguarded",
-      "somebody took the data plane off " + self_.interface + " (" + check.unguarded->to_string() +
-          "): handing the share over and ending; the next start puts it back");
-  driver_.feed(ha::StopRequested{});
 }
 
 void Node::arm_flow_timer() {
@@ -492,6 +393,7 @@ void Node::end() {
   tickler_->stop();
   signals_.cancel();
   ring_.reset();
+  link_watch_.reset();
   arbiter_.reset();
   corosync_.reset();
   if (control_server_) control_server_->stop();

@@ -11,6 +11,7 @@
 #include "daemon/metrics/metrics.h"
 #include "daemon/node/client_book.h"
 #include "daemon/node/client_list.h"
+#include "daemon/node/dead_links.h"
 #include "daemon/node/driver.h"
 #include "daemon/node/front.h"
 #include "daemon/node/front_watch.h"
@@ -20,6 +21,7 @@
 #include "daemon/node/worker.h"
 #include "ha/corosync/arbiter.h"
 #include "ha/corosync/link.h"
+#include "ha/corosync/link_watch.h"
 #include "ha/corosync/process.h"
 #include "netfilter/loader/data_plane.h"
 #include "netfilter/net/flows.h"
@@ -104,6 +106,7 @@ class Node final : private Effects, private control::Backend {
   void wait_for_signal(std::string_view answer);
   void on_ring_event(ha::Event event);
   void on_view(const ha::ViewChanged& view);
+  void watch_links();
   void count_flows();
   struct FlowCount;
   void on_flow_count(FlowCount count);
@@ -138,6 +141,8 @@ class Node final : private Effects, private control::Backend {
   std::unique_ptr<corosync::CorosyncProcess> corosync_;
   std::unique_ptr<corosync::ArbiterClient> arbiter_;  // none: the rule for two nodes needs none
   std::unique_ptr<corosync::RingLink> ring_;
+  DeadLinks dead_links_;
+  std::unique_ptr<corosync::LinkWatch> link_watch_;
   std::optional<control::Server> control_server_;
   std::optional<control::Server> metrics_server_;
   boost::asio::steady_timer flow_timer_;

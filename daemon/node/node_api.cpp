@@ -60,7 +60,8 @@ control::Status Node::status() {
                       .corosync = corosync_status(),
                       .arbiter = arbiter_status(),
                       .data_plane = data_plane_status(),
-                      .upgrade = upgrade_status()},
+                      .upgrade = upgrade_status(),
+                      .dead_links = dead_links_.all()},
                      boot_now());
 }
 
@@ -135,6 +136,11 @@ metrics::MetricsInput Node::metrics_input() {
     const bool differs = state.cluster.members.contains(node) && record.config_hash != state.settings.config_hash;
     if (differs) ++input.nodes_with_other_configuration;
   }
+  for (const config::Node& node : config_.nodes) {
+    if (node.id != self_.id) input.heard_on_links[node.name].assign(node.links.size(), metrics::Answer::yes);
+  }
+  for (const corosync::PeerLink& link : dead_links_.all())
+    input.heard_on_links[name_of(config_, link.peer)][link.link] = metrics::Answer::no;
   for (std::size_t i = 0; i < config_.vips.size(); ++i) {
     metrics::VipMetrics vip{.vip = config_.vips[i].name, .buckets_by_state = {}};
     for (const BucketState local : state.applied[i]) ++vip.buckets_by_state[std::string(to_string(local))];

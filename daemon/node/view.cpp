@@ -80,11 +80,20 @@ control::VipStatus make_vip(const ha::State& state, const config::Cluster& confi
   return status;
 }
 
-std::string why_not_member(const ha::State& state, const config::Cluster& config) {
+// A join takes one hello or a few; one that is refused is repeated for ever.
+std::string why_still_joining(const ha::State& state, Instant now) {
+  const std::string text = "waiting for the cluster state from the members";
+  const Duration waiting = now - state.view_since;
+  if (waiting < 5 * state.settings.timing.hello_retry) return text;
+  return text + " for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waiting).count()) +
+         " s: relais events on one of them says why (join-refused, config-differs)";
+}
+
+std::string why_not_member(const ha::State& state, const config::Cluster& config, Instant now) {
   switch (state.role) {
     case ha::Role::member: return {};
     case ha::Role::stopping: return "relaisd is stopping";
-    case ha::Role::joining: return "waiting for the cluster state from the members";
+    case ha::Role::joining: return why_still_joining(state, now);
     case ha::Role::outside: break;
   }
   if (state.view.members.empty()) return "no connection to Corosync's ring yet";
@@ -167,7 +176,7 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
                          .version = surroundings.version,
                          .self = state.settings.self.value(),
                          .role = std::string(to_string(state.role)),
-                         .why = why_not_member(state, config),
+                         .why = why_not_member(state, config, now),
                          .quorate = state.view.quorate,
                          .votes = static_cast<std::uint32_t>(state.view.members.size()),
                          .quorum = state.view.quorum,
@@ -189,7 +198,12 @@ control::Status make_status(const ha::State& state, const config::Cluster& confi
   status.arbiter = surroundings.arbiter;
   status.data_plane = surroundings.data_plane;
   status.upgrade = surroundings.upgrade;
-  for (const config::Node& node : config.nodes) status.nodes.push_back(make_node(state, node, now));
+  for (const config::Node& node : config.nodes) {
+    status.nodes.push_back(make_node(state, node, now));
+    for (const corosync::PeerLink& link : surroundings.dead_links) {
+      if (link.peer == node.id) status.nodes.back().dead_links.push_back(link.link);
+    }
+  }
   for (std::size_t i = 0; i < config.vips.size(); ++i) {
     status.vips.push_back(make_vip(state, config, VipId(static_cast<std::uint8_t>(i))));
   }

@@ -8,9 +8,11 @@
 #include "daemon/control/api.h"
 #include "ha/core/action.h"
 #include "ha/core/state.h"
+#include "ha/corosync/link_watch.h"
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace relais::node {
 
@@ -21,6 +23,7 @@ struct Surroundings {
   std::string arbiter;   // see control::Status::arbiter
   control::DataPlaneStatus data_plane;
   control::UpgradeStatus upgrade;
+  std::vector<corosync::PeerLink> dead_links;  // see control::NodeStatus::dead_links
 };
 
 control::Status make_status(const ha::State& state, const config::Cluster& config, const Surroundings& surroundings,

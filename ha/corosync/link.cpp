@@ -6,10 +6,10 @@
 #include "base/unique_fd.h"
 #include "ha/corosync/render.h"
 #include "ha/corosync/ring_connection.h"
+#include "ha/corosync/thread_signals.h"
 #include "ha/wire/codec.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <boost/asio/io_context.hpp>
@@ -19,7 +19,6 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -39,22 +38,6 @@ constexpr auto kReportEvery = 1s;
 constexpr auto kTimersAfter = 2s;            // reading them takes tens of milliseconds while Corosync is starting
 constexpr int kPriority = 50;                // Corosync has 99
 constexpr std::size_t kMaxWaiting = 20'000;  // events without a word from quorum: minutes, not the usual milliseconds
-
-// A new thread inherits the mask of its parent. Signals are for the io_context's thread.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 int to_poll_timeout(std::chrono::milliseconds timeout) { return static_cast<int>(timeout.count()); }
 

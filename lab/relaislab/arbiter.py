@@ -43,7 +43,8 @@ def is_running(state):
 
 def check(state):
     if not state.plan.has_arbiter():
-        raise LabError("this lab has no arbiter", "lab/lab up --nodes 2 --two-node arbiter")
+        raise LabError("this lab has no arbiter",
+                       topology.lab_command(state.plan.prefix, "up --nodes 2 --two-node arbiter"))
 
 
 def crash(state):

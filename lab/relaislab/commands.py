@@ -43,7 +43,8 @@ def make_parser():
     parser = argparse.ArgumentParser(prog="lab/lab", epilog=EPILOG,
                                      description="A relais cluster on virtual networks of this machine.",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prefix", default="relais", help="name of the lab; several can run side by side")
+    parser.add_argument("--prefix", default=topology.DEFAULT_PREFIX,
+                        help="name of the lab; several can run side by side")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name, function, text, node=""):
@@ -226,7 +227,8 @@ def kill_command(state, arguments):
 def cut_command(state, arguments):
     if arguments.node == topology.ARBITER:
         if arguments.direction != "both" or arguments.net != topology.NETS:
-            raise LabError("the arbiter has one cable, which can be pulled", "lab/lab cut arbiter")
+            raise LabError("the arbiter has one cable, which can be pulled",
+                           topology.lab_command(state.plan.prefix, "cut arbiter"))
         arbiter.set_port(state, "down")
         return
     faults.cut(state, arguments.node, arguments.net, arguments.direction)
@@ -303,7 +305,8 @@ def exec_command(arguments):
     state = states.load_or_fail(arguments.prefix)
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv:
-        raise LabError("exec needs a command", f"lab/lab exec {arguments.node} -- relais status")
+        raise LabError("exec needs a command",
+                       topology.lab_command(arguments.prefix, f"exec {arguments.node} -- relais status"))
     return become(nodes.exec_argv(state, arguments.node, argv), nodes.exec_environment(state.plan))
 
 
@@ -378,7 +381,8 @@ def log_command(arguments):
             sys.stdout.write(file.read())
     except FileNotFoundError as error:
         raise LabError(f"{arguments.node} has no log of {arguments.service}",
-                       f"lab/lab exec {arguments.node} -- ls /var/log /var/log/corosync") from error
+                       topology.lab_command(arguments.prefix,
+                                            f"exec {arguments.node} -- ls /var/log /var/log/corosync")) from error
     return 0
 
 

@@ -35,10 +35,6 @@ NEXT = """Next, as root:
   LAB down                             end the lab"""
 
 
-def lab_command(prefix):
-    return "lab/lab" if prefix == "relais" else f"lab/lab --prefix {prefix}"
-
-
 def begin_phase(load, name):
     say(f"  {EXPLAIN[name]}")
     load.phase(name)
@@ -110,7 +106,7 @@ def show(state, seen, page):
     say(f"The cluster goes on: {len(state.running())} nodes serve {topology.VIP4} and {topology.VIP6}, "
         f"port {topology.SERVICE_PORT}.\n")
     say(f"The same as a page: {page}\n")
-    say(NEXT.replace("LAB", lab_command(state.plan.prefix)))
+    say(NEXT.replace("LAB", topology.lab_command(state.plan.prefix)))
 
 
 def run_demo(prefix, build, timing):
@@ -132,7 +128,7 @@ def run_demo(prefix, build, timing):
 
 def main():
     parser = argparse.ArgumentParser(prog="lab/demo", description=__doc__)
-    parser.add_argument("--prefix", default="relais")
+    parser.add_argument("--prefix", default=topology.DEFAULT_PREFIX)
     parser.add_argument("--timing", default="normal", choices=topology.PRESETS)
     parser.add_argument("--build", default=os.environ.get("RELAIS_BUILD", os.path.join(REPOSITORY, "build")))
     arguments = parser.parse_args()
@@ -143,5 +139,5 @@ def main():
         tell("demo", error)
         return 1
     except KeyboardInterrupt:
-        print(f"demo: interrupted (end the lab with: {lab_command(arguments.prefix)} down)", file=sys.stderr)
+        print(f"demo: interrupted (end the lab with: {topology.lab_command(arguments.prefix)} down)", file=sys.stderr)
         return 130

@@ -30,6 +30,10 @@ LATE_MS = 200   # above any scheduling noise, below TCP's first retry
 AROUND_MS = 500
 MAX_TOLD = 10
 SYNS = "((tcp[tcpflags] & tcp-syn != 0) or (ip6[6] == 6 and ip6[53] & 0x02 != 0))"
+# Not judged here; they tell why a client that only listens was not told that its node is dead.
+TICKLES = ("((tcp[tcpflags] == tcp-ack and tcp[4:4] = 0 and tcp[8:4] = 0) or "
+           "(ip6[6] == 6 and ip6[53] == 0x10 and ip6[44:4] = 0 and ip6[48:4] = 0))")
+RESETS = "((tcp[tcpflags] & tcp-rst != 0) or (ip6[6] == 6 and ip6[53] & 0x04 != 0))"
 SYN_ACKS = "((tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)) or (ip6[6] == 6 and ip6[53] & 0x12 == 0x12))"
 
 
@@ -230,7 +234,7 @@ class ExactlyOne:
         self.state = state
         not_flood = f" and not ({topology.FLOOD_FILTER})"
         self.clients = Capture(state.plan.netns("client"), "eth0", os.path.join(directory, "answers.pcap"),
-                               SYNS + not_flood)
+                               f"({SYNS} or {TICKLES} or {RESETS}){not_flood}")
         try:
             self.nodes = Capture(state.plan.netns("router"), "front", os.path.join(directory, "nodes.pcap"),
                                  SYN_ACKS + not_flood)
@@ -282,7 +286,7 @@ def watch(prefix, duration_s, directory):
 def parse():
     parser = argparse.ArgumentParser(prog="lab/exactly-one", description=__doc__.split("\n", maxsplit=1)[0],
                                      epilog="Exit code 0: exactly one timely answer each; 1: findings; 2: no proof.")
-    parser.add_argument("--prefix", default="relais", help="name of the lab (default relais)")
+    parser.add_argument("--prefix", default=topology.DEFAULT_PREFIX, help="name of the lab (default %(default)s)")
     parser.add_argument("--duration", type=float, metavar="S", help="seconds (default: until Ctrl-C)")
     parser.add_argument("--json", metavar="FILE", help="write the verdict with all findings there")
     parser.add_argument("--captures", metavar="DIR", help="keep the captures there")

@@ -31,7 +31,8 @@ def stop(state, node, timeout_s=60):
     thaw(state, [node])
     init.send(signal.SIGTERM)
     if not init.wait_gone(timeout_s):
-        raise LabError(f"{node} did not stop within {timeout_s} s", f"lab/lab crash {node}")
+        raise LabError(f"{node} did not stop within {timeout_s} s",
+                       topology.lab_command(state.plan.prefix, f"crash {node}"))
     state.nodes.pop(node, None)
     state.cuts.pop(node, None)
     nodes.kill_strays(state.plan, node)

@@ -59,7 +59,7 @@ def up(plan, start=None):
     check_programs(plan)
     state = states.load(plan.prefix)
     if state and state.plan != plan:
-        raise LabError(f"a lab '{plan.prefix}' of another shape is up", f"lab/lab --prefix {plan.prefix} down")
+        raise LabError(f"a lab '{plan.prefix}' of another shape is up", topology.lab_command(plan.prefix, "down"))
     try:
         state = state or new_lab(plan)
         wanted = plan.node_names()[:plan.nodes if start is None else start]

@@ -163,7 +163,7 @@ def init_of(state, node):
         raise LabError(f"there is no node '{node}'", "the nodes are " + ", ".join(state.plan.node_names()))
     init = state.nodes.get(node)
     if init is None or not init.alive():
-        raise LabError(f"{node} is off", f"lab/lab start {node}")
+        raise LabError(f"{node} is off", topology.lab_command(state.plan.prefix, f"start {node}"))
     return init
 
 

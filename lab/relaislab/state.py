@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .process import Process
 from .shell import LabError
-from .topology import Plan
+from .topology import Plan, lab_command
 
 
 def directory(prefix):
@@ -52,7 +52,7 @@ def load(prefix):
         return None
     except ValueError as error:
         raise LabError(f"{directory(prefix)}/state.json is damaged: {error}",
-                       f"lab/lab --prefix {prefix} down") from error
+                       lab_command(prefix, "down")) from error
     nodes = {node: Process(*identity) for node, identity in data["nodes"].items()}
     arbiter = Process(*data["arbiter"]) if data.get("arbiter") else None
     return LabState(Plan.from_json(data["plan"]), nodes, data["cuts"], arbiter)
@@ -61,7 +61,7 @@ def load(prefix):
 def load_or_fail(prefix):
     state = load(prefix)
     if state is None:
-        raise LabError(f"no lab '{prefix}' is up", "lab/lab up")
+        raise LabError(f"no lab '{prefix}' is up", lab_command(prefix, "up"))
     return state
 
 

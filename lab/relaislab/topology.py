@@ -13,6 +13,7 @@ solicitation either, hence the nodes' static neighbour entry for it.
 import re
 from dataclasses import asdict, dataclass, field
 
+DEFAULT_PREFIX = "relais"     # the name of a lab that was given none
 NETS = ("front", "heart0", "heart1")
 NODE_DEVICE = {"front": "eth0", "heart0": "heart0", "heart1": "heart1"}
 CLUSTER_MAC = "03:00:5e:11:11:11"
@@ -36,7 +37,7 @@ TOKEN_MS = {"fast": 100, "normal": 200, "relaxed": 1000}
 class Plan:
     """A lab as asked for. `build` is the build directory that the programs come from."""
 
-    prefix: str = "relais"
+    prefix: str = DEFAULT_PREFIX
     nodes: int = 3
     timing: str = "normal"
     weights: dict = field(default_factory=dict)   # node name -> weight of all VIPs
@@ -86,6 +87,11 @@ class Plan:
     def netns(self, place):
         """Name of the network namespace of a node, or of client, router, switch, arbiter."""
         return f"{self.prefix}-{place}"
+
+
+def lab_command(prefix, words=""):
+    """What to type for an order to this lab, as hints name it."""
+    return ("lab/lab" if prefix == DEFAULT_PREFIX else f"lab/lab --prefix {prefix}") + (f" {words}" if words else "")
 
 
 def is_own_netns(prefix, netns):

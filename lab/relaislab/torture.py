@@ -143,7 +143,7 @@ def play_in_own_lab(request, plan, arguments):
                              build=os.path.abspath(arguments.build))
     if states.load(arguments.prefix) is not None:
         raise LabError(f"a lab '{arguments.prefix}' is up; torture makes one of its own",
-                       f"name another one with --prefix, or lab/lab --prefix {arguments.prefix} down")
+                       "name another one with --prefix, or " + topology.lab_command(arguments.prefix, "down"))
     with states.locked(arguments.prefix):
         try:
             state = lab.up(lab_plan)

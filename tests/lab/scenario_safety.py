@@ -161,17 +161,53 @@ class PathMtu(Scenario):
 class OneLink(Scenario):
     name = "one_link"
 
-    def test_cutting_one_of_two_heartbeat_links_costs_nothing(self):
+    def dead_links(self, node):
+        """{other node: the heartbeat links over which `node` does not hear it}, without those that it hears well."""
+        return {other["name"]: other["dead_links"] for other in self.cluster.status(node)["nodes"]
+                if other["dead_links"]}
+
+    def told(self, node, since, kind):
+        """The nodes about which `node` has said so."""
+        return [event["node"] for event in self.cluster.events(node, since) if event["kind"] == kind]
+
+    def test_cutting_one_of_two_heartbeat_links_costs_nothing_and_is_told_at_both_ends(self):
+        last = {node: self.cluster.events(node)[-1]["id"] for node in ("n1", "n2")}
         run = self.load(rate=RATE, long_lived=16)
         time.sleep(1)
         faults.cut(self.cluster.state, "n2", ("heart0",))
-        time.sleep(4)
+        wait_until(lambda: self.told("n1", last["n1"], "link-lost") == [2], 10, "n1 does not tell it")
+        wait_until(lambda: sorted(self.told("n2", last["n2"], "link-lost")) == [1, 3], 10, "n2 does not tell it")
+        self.assertEqual(self.dead_links("n1"), {"n2": [0]})
+        self.assertEqual(self.dead_links("n2"), {"n1": [0], "n3": [0]})
         self.assertGreater(min(self.cluster.shares("n1").values()), 80)
         faults.heal(self.cluster.state, "n2")
-        time.sleep(2)
+        wait_until(lambda: self.told("n1", last["n1"], "link-back") == [2], 10, "n1 does not tell that it is back")
+        self.assertEqual(self.dead_links("n1"), {})
         report = run.finish()
         self.assert_no_harm(report)
         self.assertEqual(report.total["delayed"], 0)
+        self.assert_one_owner_per_bucket()
+
+
+class PulledHeartCables(Scenario):
+    """Both heartbeat cables of a node are pulled and plugged in again: only that node loses its lease."""
+
+    name = "pulled_heart_cables"
+
+    def test_the_others_keep_their_leases_when_the_cables_are_back(self):
+        last = {node: self.cluster.events(node)[-1]["id"] for node in ("n1", "n3")}
+        run = self.load(rate=RATE)
+        for pulled_s in (0.4, 0.7, 3):
+            time.sleep(1)
+            faults.cut(self.cluster.state, "n2", ("heart0", "heart1"))
+            time.sleep(pulled_s)
+            faults.heal(self.cluster.state, "n2")
+            self.cluster.wait_settled()
+        report = run.finish()
+        for node in last:
+            lost = [event for event in self.cluster.events(node, last[node]) if event["kind"] == "lease-ran-out"]
+            self.assertEqual(lost, [], f"{node} lost its lease")
+        self.assertEqual((report.total["failed"], report.total["refused"]), (0, 0), report.total["troubles"][:5])
         self.assert_one_owner_per_bucket()
 
 

@@ -382,6 +382,16 @@ class Judgement(unittest.TestCase):
         table = torture_judge.table(torture_judge.judge(seen, "normal", 1))
         self.assertEqual([line.split()[0] for line in table[1:]].count("FAILED"), 1)
 
+    def test_the_table_tells_of_the_first_findings_with_time_and_size(self):
+        seen = good_run()
+        for slot in range(20, 26):
+            seen["probe"]["timeline"][slot].update(delayed=1, slowest_connect_ms=201.4 + slot)
+        (failed,) = [item for item in torture_judge.judge(seen, "normal", 1)["rows"] if not item["ok"]]
+        told = failed["measured"]
+        self.assertTrue(told.startswith("6 (") and told.endswith(", …)"), told)
+        self.assertEqual(told.count("s by up to"), torture_judge.MAX_TOLD)
+        self.assertIn(" s by up to 221 ms", told)
+
 
 def status_of(owners):
     shares = [{"owner": owner, "standby": 0} for owner in owners]

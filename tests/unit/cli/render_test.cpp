@@ -104,6 +104,16 @@ TEST(Status, says_what_is_wrong_with_a_front) {
   EXPECT_TRUE(says("front lost: no gateway, drained"));
 }
 
+TEST(Status, says_on_which_heartbeat_links_a_node_is_not_heard) {
+  control::Status status = calm_cluster();
+  const auto says = [&](const char* text) { return render_status(status, kPlain).find(text) != std::string::npos; };
+  EXPECT_FALSE(says("not on link"));
+  status.nodes[1].dead_links = {1};
+  EXPECT_TRUE(says("7 ms ago, not on link 1"));
+  status.nodes[1].dead_links = {0, 1};
+  EXPECT_TRUE(says("7 ms ago, not on link 0 or 1"));
+}
+
 TEST(Who, names_owner_standby_and_reason) {
   const control::Who who{.address = "203.0.113.7",
                          .bucket = 137,

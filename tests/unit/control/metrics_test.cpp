@@ -35,6 +35,7 @@ MetricsInput sample() {
   input.nodes_with_other_configuration = 1;
   input.events_by_severity = {{"info", 7}, {"warning", 3}};
   input.corosync_restarts = 2;
+  input.heard_on_links = {{"n2", {Answer::yes, Answer::no}}};
   return input;
 }
 
@@ -77,6 +78,8 @@ TEST(Metrics, every_number_of_the_input_is_in_the_text) {
       {R"(relais_events_total{severity="info"})", "7"},
       {R"(relais_events_total{severity="warning"})", "3"},
       {"relais_corosync_restarts_total", "2"},
+      {R"(relais_heartbeat_link_up{node="n2",link="0"})", "1"},
+      {R"(relais_heartbeat_link_up{node="n2",link="1"})", "0"},
   };
   for (const auto& [series, value] : rows) {
     const std::string found = value_of(text, series);
@@ -107,7 +110,7 @@ TEST(Metrics, every_family_has_help_and_type_and_counters_end_in_total) {
     }
   }
   EXPECT_EQ(helped, typed);
-  EXPECT_EQ(helped.size(), 24U);
+  EXPECT_EQ(helped.size(), 25U);
 }
 
 TEST(Metrics, a_node_that_knows_nothing_yet_is_no_member_and_has_no_lease) {

@@ -17,7 +17,8 @@ inline NodeStatus sample_node() {
           .front_lost = true,
           .config_differs = true,
           .connections = 4'000'000'000,
-          .heard_ms_ago = 17};
+          .heard_ms_ago = 17,
+          .dead_links = {1}};
 }
 
 inline VipStatus sample_vip() {

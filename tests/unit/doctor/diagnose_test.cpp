@@ -373,6 +373,8 @@ TEST(Doctor, finds_what_relaisd_says_of_itself) {
        Severity::error, "n2 has no carrier on its front", "cable"},
       {"gateway", [](Facts&, auto& s) { s.nodes[0].front = "no gateway"; }, Severity::error,
        "n1 does not reach its gateway", "is the gateway up?"},
+      {"dead link", [](Facts&, auto& s) { s.nodes[1].dead_links = {1}; }, Severity::error,
+       "nothing is heard from n2 over heartbeat link 1", "cable"},
       {"differs", [](Facts&, auto& s) { s.nodes[1].config_differs = true; }, Severity::error,
        "the configuration of n2 differs", "config print --running"},
       {"peer gone", [](Facts&, auto& s) { s.nodes[1].in_ring = false; }, Severity::warning, "n2 is not in the ring",
