@@ -186,6 +186,7 @@ Node::Node(boost::asio::io_context& io, Parts parts)
       flow_timer_(io),
       front_timer_(io),
       rule_timer_(io),
+      link_timer_(io),
       signals_(io, SIGTERM, SIGINT),
       program_(std::move(parts.program)),
       upgrade_(std::move(parts.upgrade)),
@@ -242,7 +243,7 @@ void Node::start() {
       corosync::LinkSettings{.self = self_.id, .votes = corosync::votes_of(config_.nodes.size(), rule_of(config_))},
       corosync::LinkHandlers{.event = [this](ha::Event event) { on_ring_event(std::move(event)); },
                              .report = [this](const ha::Report& report) { record(report); }});
-  watch_links();
+  open_link_watch();
   count_flows();
   front_watch_->start();
   watch_front();
@@ -265,7 +266,10 @@ void Node::wait_for_signal(std::string_view answer) {
 
 void Node::on_ring_event(ha::Event event) {
   if (const auto* delivered = std::get_if<ha::Delivered>(&event)) {
-    if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) ++heartbeats_delivered_;
+    if (std::holds_alternative<ha::Heartbeat>(delivered->message.body)) {
+      ++heartbeats_delivered_;
+      heartbeat_at_ = boot_now();
+    }
   }
   if (const auto* view = std::get_if<ha::ViewChanged>(&event)) on_view(*view);
   // What it says about itself it says in any view; the core does not look at it.
@@ -388,6 +392,7 @@ void Node::end() {
   flow_timer_.cancel();
   front_timer_.cancel();
   rule_timer_.cancel();
+  link_timer_.cancel();
   hold_.reset();
   front_watch_->stop();
   tickler_->stop();

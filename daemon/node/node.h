@@ -106,7 +106,9 @@ class Node final : private Effects, private control::Backend {
   void wait_for_signal(std::string_view answer);
   void on_ring_event(ha::Event event);
   void on_view(const ha::ViewChanged& view);
+  void open_link_watch();
   void watch_links();
+  void watch_links_after(Duration pause);
   void count_flows();
   struct FlowCount;
   void on_flow_count(FlowCount count);
@@ -148,6 +150,7 @@ class Node final : private Effects, private control::Backend {
   boost::asio::steady_timer flow_timer_;
   boost::asio::steady_timer front_timer_;
   boost::asio::steady_timer rule_timer_;
+  boost::asio::steady_timer link_timer_;
   boost::asio::signal_set signals_;
 
   enum class Saving : std::uint8_t { idle, writing, writing_and_stale } saving_ = Saving::idle;
@@ -169,6 +172,7 @@ class Node final : private Effects, private control::Backend {
   std::size_t clients_unlisted_ = 0;  // of the last count
   std::uint64_t heartbeats_sent_ = 0;
   std::uint64_t heartbeats_delivered_ = 0;
+  Instant heartbeat_at_{};  // the last one's delivery, of any node
   // Last: their jobs use the parts above. Files, and the firewall, have a thread of their own, because a disk that
   // hangs or a program that holds the firewall must not keep the connections from being counted, without which no node
   // joins; and a handover waits for its list of openers.

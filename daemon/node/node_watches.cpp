@@ -1,4 +1,5 @@
 // What the node looks after while it serves: the hold's rule in the firewall, the front, the heartbeat links.
+#include "base/clock.h"
 #include "daemon/node/node.h"
 #include "daemon/node/node_start.h"
 
@@ -11,6 +12,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kFrontInterval{1000};
 constexpr std::chrono::seconds kRuleInterval{10};
+constexpr std::chrono::seconds kLinkInterval{5};
+constexpr std::chrono::milliseconds kLinkRetry{15};  // not in step with the heartbeats
+constexpr std::chrono::milliseconds kCalm{10};       // heartbeats come each 20 ms, those of all nodes together
+constexpr std::chrono::seconds kLinkPatience{3};
 
 }  // namespace
 
@@ -113,7 +118,7 @@ void Node::note_neighbours(const Result<void>& kept) {
   neighbour_trouble_ = trouble;
 }
 
-void Node::watch_links() {
+void Node::open_link_watch() {
   std::vector<corosync::PeerLink> links;
   for (const config::Node& node : config_.nodes) {
     for (std::uint32_t link = 0; link < node.links.size() && node.id != self_.id; ++link)
@@ -123,6 +128,23 @@ void Node::watch_links() {
       std::make_unique<corosync::LinkWatch>(io_, std::move(links), [this](const std::vector<corosync::PeerLink>& dead) {
         for (const ha::Report& report : dead_links_.look(dead, driver_.state().view.members)) record(report);
       });
+  watch_links_after(kLinkPatience);  // until it is a member
+}
+
+// While the ring carries heartbeats, or has not for long.
+void Node::watch_links() {
+  const Duration silent = boot_now() - heartbeat_at_;
+  const bool may_look = silent < kCalm || silent > kLinkPatience;
+  if (may_look) link_watch_->look();
+  watch_links_after(may_look ? Duration(kLinkInterval) : Duration(kLinkRetry));
+}
+
+void Node::watch_links_after(Duration pause) {
+  if (ended_) return;
+  link_timer_.expires_after(pause);
+  link_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !ended_) watch_links();
+  });
 }
 
 }  // namespace relais::node

@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -17,10 +16,6 @@
 
 namespace relais::corosync {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto kInterval = 1s;
 
 // One connection for many looks: making it costs Corosync more than a look.
 class Looker {
@@ -55,15 +50,17 @@ struct LinkWatch::Shared : std::enable_shared_from_this<Shared> {
   void run() {
     Looker looker;
     std::unique_lock lock(mutex);
-    while (!closed) {
+    while (true) {
+      changed.wait(lock, [this] { return closed || asked; });
+      if (closed) return;
       lock.unlock();
       std::vector<PeerLink> found = looker.dead_of(links);
       lock.lock();
+      asked = false;
       if (closed) return;
       boost::asio::post(io, [self = shared_from_this(), found = std::move(found)]() mutable {
         if (!self->is_closed()) self->dead(std::move(found));
       });
-      closing.wait_for(lock, kInterval, [this] { return closed; });
     }
   }
 
@@ -75,8 +72,9 @@ struct LinkWatch::Shared : std::enable_shared_from_this<Shared> {
   boost::asio::io_context& io;  // not used after `closed`
   const std::vector<PeerLink> links;
   const std::function<void(std::vector<PeerLink>)> dead;
-  std::mutex mutex;  // both below
-  std::condition_variable closing;
+  std::mutex mutex;  // all below
+  std::condition_variable changed;
+  bool asked = false;
   bool closed = false;
 };
 
@@ -90,7 +88,13 @@ LinkWatch::LinkWatch(boost::asio::io_context& io, std::vector<PeerLink> links,
 LinkWatch::~LinkWatch() {
   const std::lock_guard lock(shared_->mutex);
   shared_->closed = true;
-  shared_->closing.notify_all();
+  shared_->changed.notify_all();
+}
+
+void LinkWatch::look() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->asked = true;
+  shared_->changed.notify_all();
 }
 
 }  // namespace relais::corosync
