@@ -50,6 +50,7 @@ struct Machine {
 
   // membership.cpp
   void on_view(const ViewChanged& view);
+  void go_on_holding();
   void enter_view(const ViewChanged& view);
   void continue_membership(NodeSet continuing);
   void on_ring_lost(const RingLost& lost);

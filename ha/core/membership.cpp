@@ -74,7 +74,7 @@ void Machine::on_view(const ViewChanged& view) {
   }
   if (state.resumes != 0 && view.quorate) return wait_for_resumption();
   if (!view.quorate) {
-    if (is_member()) state.holds_until = now + state.settings.timing.hold;
+    go_on_holding();
     return become_outside(Severity::warning, "quorum-lost", "this part of the cluster has no quorum: answering nobody");
   }
   const NodeSet continuing = view.members - view.joined;
@@ -83,10 +83,16 @@ void Machine::on_view(const ViewChanged& view) {
       view.same_ring || !others_could_be_quorate(state, continuing) || is_unbroken(state, continuing, now);
   if (is_continuing && is_proven) return continue_membership(continuing);
   if (is_continuing) {
+    go_on_holding();
     report(Severity::warning, "lineage-lost", self(),
            "the others may have gone on without this node: asking for the state");
   }
   become_joining();
+}
+
+// Nobody may have a lease now: if so, the same nodes found the cluster anew, and let in what they hold.
+void Machine::go_on_holding() {
+  if (is_member()) state.holds_until = now + state.settings.timing.hold;
 }
 
 void Machine::enter_view(const ViewChanged& view) {

@@ -116,7 +116,7 @@ struct State {
   // A claim waits until every node outside the membership is past its fence: then its lease has run out.
   std::map<NodeId, Fence> fences;
   Instant took_over_at{};        // when it last got buckets of a node that is gone or cut off, or founded
-  Instant holds_until{};         // a member that has lost its quorum goes on holding openers until then
+  Instant holds_until{};         // who has lost its membership goes on holding openers until then
   bool let_in_due = false;       // what is held for the own buckets waits for a lease that lasts
   std::set<Epoch> holding_said;  // moves for which this node has said, in this view, that it is ready
   Instant claims_settle_at{};    // until then somebody may still let in what it held when it claimed
